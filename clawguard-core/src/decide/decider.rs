@@ -1,0 +1,234 @@
+//! The lazy deterministic automaton: sets of trie nodes and standings, cached as states.
+//!
+//! One per thread; the law that it reads is shared. Its memory is bounded: it starts anew when it grew too large.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
+
+use super::Law;
+use super::accept::{Accept, Guards, Live};
+use super::standing::{Behaviour, Standing, Verdict};
+use super::symbol::{Plain, Symbol};
+use super::trie::NodeId;
+use crate::access::Access;
+use crate::path::{AbsPath, components};
+use crate::policy::Case;
+
+/// States kept before the cache starts anew; about 200 bytes each.
+const MAX_STATES: usize = 32 * 1024;
+
+/// A place in the automaton: all that is known of a directory from its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct StateId(u32);
+
+/// The three verdicts for a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    verdicts: [Verdict; 3],
+}
+
+impl Decision {
+    /// The verdict for one access.
+    pub fn verdict(&self, access: Access) -> Verdict {
+        self.verdicts[access.index()]
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash, Clone)]
+struct Key {
+    nodes: Box<[NodeId]>,
+    standings: [Standing; 3],
+}
+
+#[derive(Debug)]
+struct State {
+    key: Key,
+    live: Live,
+    /// Nothing beneath is decided otherwise: a walk may end here.
+    is_final: bool,
+}
+
+/// Decides paths by the law; keeps what it learned.
+#[derive(Debug)]
+pub struct Decider {
+    law: Arc<Law>,
+    states: Vec<State>,
+    ids: HashMap<Key, StateId>,
+    plain: HashMap<(StateId, Plain), StateId>,
+    symbols: HashMap<Symbol, u32>,
+    steps: HashMap<(StateId, u32), StateId>,
+}
+
+impl Decider {
+    /// A decider with an empty cache.
+    #[must_use]
+    pub fn new(law: Arc<Law>) -> Decider {
+        let mut decider = Decider {
+            law,
+            states: Vec::new(),
+            ids: HashMap::new(),
+            plain: HashMap::new(),
+            symbols: HashMap::new(),
+            steps: HashMap::new(),
+        };
+        decider.forget();
+        decider
+    }
+
+    /// Decides a real path: absolute, without links, `.` or `..`.
+    pub fn decide(&mut self, path: &AbsPath) -> Decision {
+        let sizes =
+            [self.states.len(), self.symbols.len(), self.plain.len() / 4, self.steps.len() / 4];
+        if sizes.into_iter().any(|size| size > MAX_STATES) {
+            self.forget();
+        }
+        let state = self.walk(path);
+        self.decision(state)
+    }
+
+    /// The state at `/`.
+    pub(crate) fn root(&self) -> StateId {
+        StateId(0)
+    }
+
+    /// The state at a path.
+    pub(crate) fn walk(&mut self, path: &AbsPath) -> StateId {
+        let folding = self.law.folding().is_some_and_beneath(path);
+        let mut state = self.root();
+        let mut depth = 0;
+        for name in components(path.as_bytes()) {
+            if self.state(state).is_final {
+                break;
+            }
+            let case = if folding { self.law.folding().case(path, depth) } else { Case::Sensitive };
+            state = self.step(state, name, case);
+            depth += 1;
+        }
+        state
+    }
+
+    /// The state one component deeper; `case` is that of the directory in which `name` stands.
+    pub(crate) fn step(&mut self, from: StateId, name: &[u8], case: Case) -> StateId {
+        match (self.law.trie.alphabet.plain(name), case) {
+            (Some(plain), Case::Sensitive) => {
+                if let Some(to) = self.plain.get(&(from, plain)) {
+                    return *to;
+                }
+                let symbol = self.law.trie.alphabet.symbol(name, case);
+                let to = self.compute(from, &symbol);
+                self.plain.insert((from, plain), to);
+                to
+            }
+            (_, case) => {
+                let symbol = self.law.trie.alphabet.symbol(name, case);
+                let number = match self.symbols.get(&symbol) {
+                    Some(number) => *number,
+                    None => {
+                        let number = u32::try_from(self.symbols.len()).unwrap_or(u32::MAX);
+                        self.symbols.insert(symbol.clone(), number);
+                        number
+                    }
+                };
+                if let Some(to) = self.steps.get(&(from, number)) {
+                    return *to;
+                }
+                let to = self.compute(from, &symbol);
+                self.steps.insert((from, number), to);
+                to
+            }
+        }
+    }
+
+    /// The verdicts at a state.
+    pub(crate) fn decision(&self, state: StateId) -> Decision {
+        Decision { verdicts: self.state(state).key.standings.map(Standing::verdict) }
+    }
+
+    pub(crate) fn standing(&self, state: StateId, access: Access) -> Standing {
+        self.state(state).key.standings[access.index()]
+    }
+
+    /// What may still match beneath a state.
+    pub(crate) fn live(&self, state: StateId) -> Live {
+        self.state(state).live
+    }
+
+    /// Is `access` decided alike at and beneath this state?
+    pub(crate) fn is_settled(&self, state: StateId, access: Access, guards: Guards) -> bool {
+        let state = self.state(state);
+        state.key.standings[access.index()].is_settled(access, state.live, guards)
+    }
+
+    /// The names that patterns spell out as the next component, sorted.
+    pub(crate) fn literal_names(&self, state: StateId) -> Vec<Vec<u8>> {
+        let nodes = self.state(state).key.nodes.iter();
+        let mut names: Vec<Vec<u8>> =
+            nodes.flat_map(|node| self.law.trie.literal_edges(*node)).map(<[u8]>::to_vec).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The patterns that match at this very state.
+    pub(crate) fn accepts(&self, state: StateId) -> impl Iterator<Item = &Accept> {
+        self.state(state).key.nodes.iter().flat_map(|node| self.law.trie.accepts(*node))
+    }
+
+    /// Do these two directories decide alike whatever name comes beneath them? Equal answers are proofs, unequal
+    /// ones are not: two sets of nodes may differ and still accept the same paths.
+    pub(crate) fn decides_alike(&self, a: StateId, b: StateId) -> bool {
+        self.behaviour(a) == self.behaviour(b)
+    }
+
+    fn behaviour(&self, state: StateId) -> (Vec<NodeId>, [Behaviour; 3]) {
+        let state = self.state(state);
+        let matters = |node: &NodeId| self.law.trie.live(*node) != Live::default();
+        let nodes = state.key.nodes.iter().copied().filter(matters);
+        let nodes = if state.is_final { Vec::new() } else { nodes.collect() };
+        (nodes, state.key.standings.map(Standing::behaviour))
+    }
+
+    fn compute(&mut self, from: StateId, symbol: &Symbol) -> StateId {
+        let key = &self.state(from).key;
+        let nodes = self.law.trie.step(&key.nodes, symbol);
+        let standings = key.standings;
+        self.intern(nodes, standings)
+    }
+
+    fn intern(&mut self, nodes: Vec<NodeId>, before: [Standing; 3]) -> StateId {
+        let trie = &self.law.trie;
+        let standings = Access::ALL.map(|access| {
+            let accepts = nodes.iter().flat_map(|node| trie.accepts(*node));
+            before[access.index()].descend(access, accepts)
+        });
+        let live = nodes.iter().fold(Live::default(), |live, node| live.union(trie.live(*node)));
+        let settled =
+            |access: Access| standings[access.index()].is_settled(access, live, Guards::All);
+        let is_final = Access::ALL.into_iter().all(settled);
+        let key = Key { nodes: nodes.into_boxed_slice(), standings };
+        if let Some(id) = self.ids.get(&key) {
+            return *id;
+        }
+        let id = StateId(u32::try_from(self.states.len()).unwrap_or(u32::MAX));
+        self.states.push(State { key: key.clone(), live, is_final });
+        self.ids.insert(key, id);
+        id
+    }
+
+    fn state(&self, id: StateId) -> &State {
+        &self.states[id.0 as usize]
+    }
+
+    fn forget(&mut self) {
+        self.states.clear();
+        self.ids.clear();
+        self.plain.clear();
+        self.symbols.clear();
+        self.steps.clear();
+        let start = self.law.trie.start();
+        self.intern(start, [Standing::default(); 3]);
+    }
+}

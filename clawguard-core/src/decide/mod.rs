@@ -1,0 +1,61 @@
+//! The law of SPEC section 4, over one automaton of all patterns.
+//!
+//! Nothing else in the crate may decide. Knows no disk, no kernel and no YAML.
+
+#![forbid(unsafe_code)]
+
+mod accept;
+mod decider;
+mod folding;
+mod standing;
+mod symbol;
+#[cfg(test)]
+mod tests;
+mod trie;
+
+pub(crate) use self::accept::Accept;
+pub use self::accept::RuleId;
+pub(crate) use self::accept::{Guards, Meaning};
+pub(crate) use self::decider::StateId;
+pub use self::decider::{Decider, Decision};
+pub use self::folding::Folding;
+pub use self::standing::Verdict;
+use self::trie::{Side, Trie};
+use crate::policy::Component;
+
+/// Every pattern of a resolved policy, ready to decide. Shared between deciders, never changed.
+#[derive(Debug)]
+pub struct Law {
+    trie: Trie,
+    folding: Folding,
+}
+
+/// One pattern, after variables, braces and links.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) components: Vec<Component>,
+    pub(crate) accept: Accept,
+}
+
+impl Law {
+    pub(crate) fn new(entries: &[Entry], folding: Folding) -> Law {
+        let mut trie = Trie::new();
+        for entry in entries {
+            let side = match entry.accept.meaning {
+                Meaning::AllowedExact | Meaning::Allowed | Meaning::Pin => Side::Allowed,
+                Meaning::BlockedExact
+                | Meaning::BlockedWild
+                | Meaning::Guard
+                | Meaning::GuardOfNothing => Side::Blocked,
+            };
+            trie.insert(side, &entry.components, entry.accept);
+        }
+        trie.finish();
+        Law { trie, folding }
+    }
+
+    /// Where names are the same in any case.
+    pub(crate) fn folding(&self) -> &Folding {
+        &self.folding
+    }
+}

@@ -1,0 +1,159 @@
+//! SPEC section 4, one access at a time and one component at a time.
+//!
+//! The depths `b` and `e` of the law are never kept: on the way down only their order matters, and that is one of
+//! three standings. This is the only place where a decision is made.
+
+#![forbid(unsafe_code)]
+
+use super::accept::{Accept, Guards, Live, Meaning, RuleId};
+use crate::access::Access;
+
+/// How things stand for one access after the components so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Standing {
+    guard: Option<RuleId>,
+    block: Block,
+    cover: Option<RuleId>,
+}
+
+/// The order of the deepest block and the deepest exact allowed rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+enum Block {
+    /// No blocked rule matched: there is no `b`.
+    #[default]
+    None,
+    /// Blocked by this rule, and nothing goes through: `e < b`, or a tie that the block wins.
+    Blocked(RuleId),
+    /// This exact rule goes through: `e > b`, or a tie with wildcards only.
+    Exception(RuleId),
+}
+
+/// A decision for one access, with its reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// Allowed by this rule.
+    Allowed(RuleId),
+    /// Denied by this blocked rule or guard.
+    Denied(RuleId),
+    /// Denied because nothing allows it.
+    NothingAllows,
+}
+
+impl Verdict {
+    /// Is it allowed?
+    #[must_use]
+    pub fn is_allowed(self) -> bool {
+        match self {
+            Verdict::Allowed(_) => true,
+            Verdict::Denied(_) | Verdict::NothingAllows => false,
+        }
+    }
+
+    /// The rule that decided; none if nothing allows it.
+    #[must_use]
+    pub fn rule(self) -> Option<RuleId> {
+        match self {
+            Verdict::Allowed(rule) | Verdict::Denied(rule) => Some(rule),
+            Verdict::NothingAllows => None,
+        }
+    }
+}
+
+impl Standing {
+    /// The standing one component deeper, where `accepts` match.
+    pub(crate) fn descend<'a>(
+        self,
+        access: Access,
+        accepts: impl Iterator<Item = &'a Accept>,
+    ) -> Standing {
+        let mut next = self;
+        let (mut guard, mut exact_block, mut wild_block, mut exact, mut cover) =
+            (None, None, None, None, None);
+        for accept in accepts.filter(|accept| accept.access.contains(access)) {
+            // Of several rules that match at one depth, the first in the policy is the reason.
+            let first = |slot: &mut Option<RuleId>| {
+                *slot = Some(slot.map_or(accept.rule, |rule| rule.min(accept.rule)));
+            };
+            match accept.meaning {
+                Meaning::AllowedExact => {
+                    first(&mut exact);
+                    first(&mut cover);
+                }
+                Meaning::Allowed => first(&mut cover),
+                Meaning::BlockedExact => first(&mut exact_block),
+                Meaning::BlockedWild => first(&mut wild_block),
+                Meaning::Guard | Meaning::GuardOfNothing => first(&mut guard),
+                Meaning::Pin => {}
+            }
+        }
+        next.guard = next.guard.or(guard);
+        next.cover = cover.or(next.cover);
+        next.block = match (exact_block, wild_block, exact) {
+            // A block at this depth: b is here.
+            (Some(rule), _, _) | (None, Some(rule), None) => Block::Blocked(rule),
+            // e == b, and every block here has a wildcard.
+            (None, Some(_), Some(rule)) => Block::Exception(rule),
+            (None, None, Some(rule)) => match self.block {
+                Block::None => Block::None,
+                Block::Blocked(_) | Block::Exception(_) => Block::Exception(rule),
+            },
+            (None, None, None) => self.block,
+        };
+        next
+    }
+
+    /// The decision for the path so far.
+    pub(crate) fn verdict(self) -> Verdict {
+        match (self.guard, self.block, self.cover) {
+            (Some(rule), _, _) | (None, Block::Blocked(rule), _) => Verdict::Denied(rule),
+            (None, Block::Exception(rule), _) | (None, Block::None, Some(rule)) => {
+                Verdict::Allowed(rule)
+            }
+            (None, Block::None, None) => Verdict::NothingAllows,
+        }
+    }
+
+    /// The block that an exception went through would be lost here; is this an exception?
+    pub(crate) fn is_exception(self) -> bool {
+        self.guard.is_none() && matches!(self.block, Block::Exception(_))
+    }
+
+    /// Can any path beneath be decided otherwise than the path so far?
+    pub(crate) fn is_settled(self, access: Access, live: Live, guards: Guards) -> bool {
+        match (self.guard, self.block, self.cover) {
+            (Some(_), _, _) => true,
+            (None, Block::Blocked(_), _) => !live.allows_exactly(access),
+            (None, Block::None, None) => !live.allows(access),
+            (None, Block::None, Some(_)) | (None, Block::Exception(_), _) => {
+                !live.denies(access, guards)
+            }
+        }
+    }
+
+    /// May any path beneath, or this one, be allowed?
+    pub(crate) fn may_allow(self, access: Access, live: Live) -> bool {
+        self.verdict().is_allowed() || !self.is_settled(access, live, Guards::All)
+    }
+
+    /// The standing without its reasons: equal ones decide alike whatever comes beneath.
+    pub(crate) fn behaviour(self) -> Behaviour {
+        match (self.guard, self.block, self.cover) {
+            (Some(_), _, _) => Behaviour::Guarded,
+            (None, Block::Blocked(_), _) => Behaviour::Blocked,
+            (None, Block::Exception(_), _) => Behaviour::Exception,
+            (None, Block::None, Some(_)) => Behaviour::Covered,
+            (None, Block::None, None) => Behaviour::Uncovered,
+        }
+    }
+}
+
+/// A [`Standing`] without its reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Behaviour {
+    Guarded,
+    Blocked,
+    Exception,
+    Covered,
+    Uncovered,
+}

@@ -1,0 +1,336 @@
+//! The law against its own table, and against a naive reading that shares no code with the automaton.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::{Decider, Guards, Law, StateId};
+use crate::access::{Access, AccessSet};
+use crate::path::AbsPath;
+use crate::policy::Case;
+use crate::policy::{Effect, Origin, Pattern, Place, Policy};
+use crate::resolve::{Host, ResolvedPolicy};
+
+const ORIGIN: Origin = Origin::CommandLine { option: "test" };
+
+fn host() -> Host {
+    Host {
+        home: None,
+        cwd: AbsPath::parse("/nowhere").unwrap(),
+        uid: 1,
+        environment: std::collections::BTreeMap::new(),
+        shim: None,
+        terminal: None,
+        command: None,
+        temporary: None,
+        folding: super::Folding::default(),
+    }
+}
+
+/// Rules such as `block r /w/s`: effect, accesses, pattern.
+fn resolve(rules: &[(Effect, &str, &str)]) -> ResolvedPolicy {
+    let text = "security: {file_access: {presets: [], temporary: none}}";
+    let mut policy = Policy::parse(text, "t").unwrap();
+    for (effect, access, pattern) in rules {
+        let pattern = Pattern::parse(pattern.as_bytes(), Place::File).unwrap();
+        let access = AccessSet::parse(access).unwrap();
+        match effect {
+            Effect::Allowed => policy.allow(pattern, access, ORIGIN),
+            Effect::Blocked | Effect::Guard => policy.block(pattern, access, ORIGIN),
+        }
+    }
+    policy.resolve(&host()).unwrap()
+}
+
+fn allowed(rules: &[(Effect, &str, &str)], path: &str) -> bool {
+    let policy = resolve(rules);
+    let path = AbsPath::parse(path).unwrap();
+    policy.decider().decide(&path).verdict(Access::Read).is_allowed()
+}
+
+use Effect::{Allowed as A, Blocked as B};
+
+#[test]
+fn every_row_of_the_table_in_the_law_holds() {
+    let env = [(A, "rwx", "/w"), (B, "rwx", "**/.env")];
+    assert!(!allowed(&env, "/w/a/.env"));
+    assert!(!allowed(&env, "/w/a/.env/x"));
+    assert!(allowed(&env, "/w/a/.envrc"));
+    assert!(allowed(&[env[0], env[1], (A, "rwx", "/w/.env")], "/w/.env"));
+    let inner = [(B, "rwx", "/w/s"), (A, "rwx", "/w"), (A, "rwx", "/w/s/pub")];
+    assert!(allowed(&inner, "/w/s/pub/x"));
+    assert!(!allowed(&[inner[0], inner[1], inner[2], (B, "rwx", "/w/s/pub/key")], "/w/s/pub/key"));
+    assert!(!allowed(&[(B, "rwx", "/w/s"), (A, "rwx", "/w/s")], "/w/s"));
+    assert!(!allowed(&[(B, "rwx", "/w/s"), (A, "rwx", "/w/s/*")], "/w/s/a"));
+    assert!(!allowed(&[(B, "rwx", "/w/s"), (A, "rwx", "/w/s/a/**")], "/w/s/a"));
+    assert!(!allowed(&[(A, "rwx", "/h/*")], "/h/.ssh"));
+    assert!(allowed(&[(A, "rwx", "/h/**")], "/h/.ssh"));
+    assert!(allowed(&[(A, "rwx", "/h/*")], "/h/p/.git"));
+    assert!(allowed(&[(B, "rwx", "/h/.*"), (A, "rwx", "/h/.claw")], "/h/.claw/db"));
+}
+
+#[test]
+fn a_neighbour_with_a_longer_name_is_another_path() {
+    assert!(!allowed(&[(A, "rwx", "/work")], "/work-evil/x"));
+    assert!(allowed(&[(A, "rwx", "/work")], "/work"));
+}
+
+#[test]
+fn a_blocked_tree_is_as_exact_as_its_directory_and_lets_nothing_through() {
+    assert!(!allowed(&[(A, "rwx", "/w"), (B, "rwx", "/w/s/**"), (A, "rwx", "/w/s")], "/w/s"));
+    assert!(!allowed(&[(A, "rwx", "/w"), (B, "rwx", "/w/s/**"), (A, "rwx", "/w/s/a")], "/w/s/a"));
+    assert!(allowed(&[(A, "rwx", "/w"), (B, "rwx", "/w/*/**"), (A, "rwx", "/w/s")], "/w/s"));
+}
+
+#[test]
+fn each_access_is_decided_alone() {
+    let policy = resolve(&[(A, "rwx", "/w"), (B, "w", "**/.github/workflows")]);
+    let path = AbsPath::parse("/w/.github/workflows/ci.yml").unwrap();
+    let decision = policy.decider().decide(&path);
+    assert!(decision.verdict(Access::Read).is_allowed());
+    assert!(!decision.verdict(Access::Write).is_allowed());
+    assert_eq!(
+        policy.reason(decision.verdict(Access::Write)),
+        "blocked w `**/.github/workflows` (command line test)"
+    );
+}
+
+#[test]
+fn folded_directories_match_blocked_patterns_in_any_case_and_allowed_ones_in_theirs() {
+    let policy = resolve(&[
+        (A, "rwx", "/w/Ok"),
+        (A, "rwx", "/w/d"),
+        (B, "r", "**/.env"),
+        (B, "r", "**/*.pem"),
+    ]);
+    let step = |names: &[&str], case| {
+        let mut decider = policy.decider();
+        let mut state = decider.root();
+        for name in names {
+            state = decider.step(state, name.as_bytes(), case);
+        }
+        decider.decision(state).verdict(Access::Read).is_allowed()
+    };
+    assert!(step(&["w", "d", ".ENV"], Case::Sensitive));
+    assert!(!step(&["w", "d", ".ENV"], Case::Folded));
+    assert!(!step(&["w", "d", "K.Pem"], Case::Folded));
+    assert!(!step(&["w", "oK", "x"], Case::Folded), "an allowed pattern does not widen");
+}
+
+#[test]
+fn folding_is_found_by_place() {
+    let place = AbsPath::parse("/media/stick").unwrap();
+    let mut host = host();
+    host.folding = super::Folding::new(vec![(place, true)]);
+    let text = "security: {file_access: {presets: [], temporary: none, allowed_paths: [/], blocked_paths: ['**/.env']}}";
+    let policy = Policy::parse(text, "t").unwrap().resolve(&host).unwrap();
+    let mut decider = policy.decider();
+    let mut read = |path: &str| {
+        decider.decide(&AbsPath::parse(path).unwrap()).verdict(Access::Read).is_allowed()
+    };
+    assert!(!read("/media/stick/a/.Env"));
+    assert!(read("/media/other/a/.Env"));
+}
+
+/// SPEC section 3 and 4, read slowly: patterns as lists of texts, `globset` for a component, recursion for `**`.
+mod naive {
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    pub(super) struct Rule {
+        pub(super) effect: Effect,
+        pub(super) access: AccessSet,
+        pub(super) components: Vec<String>,
+    }
+
+    fn component(pattern: &str, name: &str, effect: Effect) -> bool {
+        let hidden = name.starts_with('.') && !pattern.starts_with('.');
+        if effect == Effect::Allowed && hidden && pattern.contains(['*', '?', '[']) {
+            return false;
+        }
+        thread_local! {
+            static COMPILED: RefCell<HashMap<String, globset::GlobMatcher>> = RefCell::default();
+        }
+        COMPILED.with_borrow_mut(|compiled| {
+            let compile = || globset::Glob::new(pattern).unwrap().compile_matcher();
+            compiled.entry(pattern.to_owned()).or_insert_with(compile).is_match(name)
+        })
+    }
+
+    fn matches(pattern: &[String], path: &[&str], effect: Effect) -> bool {
+        match pattern.split_first() {
+            None => path.is_empty(),
+            Some((first, rest)) if first == "**" => {
+                let spares_hidden = effect == Effect::Allowed && !rest.is_empty();
+                matches(rest, path, effect)
+                    || path.split_first().is_some_and(|(name, deeper)| {
+                        !(spares_hidden && name.starts_with('.'))
+                            && matches(pattern, deeper, effect)
+                    })
+            }
+            Some((first, rest)) => path.split_first().is_some_and(|(name, deeper)| {
+                component(first, name, effect) && matches(rest, deeper, effect)
+            }),
+        }
+    }
+
+    fn has_wildcard(rule: &Rule, effect: Effect) -> bool {
+        let components = match rule.components.as_slice() {
+            [named @ .., last] if last == "**" && effect == Effect::Blocked => named,
+            all => all,
+        };
+        components.iter().any(|component| component.contains(['*', '?', '[']))
+    }
+
+    pub(super) fn decide(rules: &[Rule], path: &[&str], access: Access) -> bool {
+        let speaks =
+            |effect| move |rule: &&Rule| rule.effect == effect && rule.access.contains(access);
+        let deepest = |rules: &[&Rule], effect| {
+            (0..=path.len()).rev().find(|&depth| {
+                rules.iter().any(|rule| matches(&rule.components, &path[..depth], effect))
+            })
+        };
+        let blocked: Vec<&Rule> = rules.iter().filter(speaks(Effect::Blocked)).collect();
+        let allowed: Vec<&Rule> = rules.iter().filter(speaks(Effect::Allowed)).collect();
+        if let Some(b) = deepest(&blocked, Effect::Blocked) {
+            let exact: Vec<&Rule> = allowed
+                .iter()
+                .copied()
+                .filter(|rule| !has_wildcard(rule, Effect::Allowed))
+                .collect();
+            let at_b = |rule: &&&Rule| matches(&rule.components, &path[..b], Effect::Blocked);
+            return match deepest(&exact, Effect::Allowed) {
+                Some(e) if e > b => true,
+                Some(e) if e == b => {
+                    blocked.iter().filter(at_b).all(|rule| has_wildcard(rule, Effect::Blocked))
+                }
+                Some(_) | None => false,
+            };
+        }
+        deepest(&allowed, Effect::Allowed).is_some()
+    }
+}
+
+fn component() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => prop::sample::select(vec!["a", "b", ".c"]),
+        3 => prop::sample::select(vec!["*", ".*", "?", "a*", "*b", "[ab]", "[!a]"]),
+        2 => Just("**"),
+    ]
+    .prop_map(str::to_owned)
+}
+
+fn rule() -> impl Strategy<Value = naive::Rule> {
+    let access = prop::sample::select(vec!["r", "w", "rw", "rwx"]);
+    (any::<bool>(), access, prop::collection::vec(component(), 0..4)).prop_map(
+        |(allow, access, components)| naive::Rule {
+            effect: if allow { Effect::Allowed } else { Effect::Blocked },
+            access: AccessSet::parse(access).unwrap(),
+            components,
+        },
+    )
+}
+
+fn path() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::collection::vec(prop::sample::select(vec!["a", "b", ".c", "ab", ".d", "c"]), 0..6)
+}
+
+fn decider(rules: &[naive::Rule]) -> Decider {
+    let written: Vec<(Effect, String, String)> = rules
+        .iter()
+        .map(|rule| {
+            (rule.effect, rule.access.to_string(), format!("/{}", rule.components.join("/")))
+        })
+        .collect();
+    let borrowed: Vec<(Effect, &str, &str)> = written
+        .iter()
+        .map(|(effect, access, pattern)| (*effect, access.as_str(), pattern.as_str()))
+        .collect();
+    resolve(&borrowed).decider()
+}
+
+fn walk(decider: &mut Decider, path: &[&str]) -> StateId {
+    path.iter()
+        .fold(decider.root(), |state, name| decider.step(state, name.as_bytes(), Case::Sensitive))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn the_automaton_agrees_with_the_naive_reading(
+        rules in prop::collection::vec(rule(), 0..7),
+        paths in prop::collection::vec(path(), 12),
+    ) {
+        let mut decider = decider(&rules);
+        for path in paths {
+            let absolute = AbsPath::parse(format!("/{}", path.join("/"))).unwrap();
+            let decision = decider.decide(&absolute);
+            for access in Access::ALL {
+                prop_assert_eq!(
+                    decision.verdict(access).is_allowed(), naive::decide(&rules, &path, access),
+                    "{} on {} under {:?}", access, absolute, rules
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_settled_is_decided_alike_for_every_path_beneath(
+        rules in prop::collection::vec(rule(), 0..6),
+        front in path(),
+        beneath in prop::collection::vec(path(), 12),
+    ) {
+        let mut decider = decider(&rules);
+        let top = walk(&mut decider, &front);
+        for access in Access::ALL {
+            if decider.is_settled(top, access, Guards::All) {
+                let verdict = decider.decision(top).verdict(access).is_allowed();
+                for path in &beneath {
+                    let whole: Vec<&str> = front.iter().chain(path).copied().collect();
+                    prop_assert_eq!(naive::decide(&rules, &whole, access), verdict);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn directories_that_decide_alike_may_change_places(
+        rules in prop::collection::vec(rule(), 0..5),
+        one in path(), other in path(),
+        beneath in prop::collection::vec(path(), 12),
+    ) {
+        let mut decider = decider(&rules);
+        let (a, b) = (walk(&mut decider, &one), walk(&mut decider, &other));
+        if decider.decides_alike(a, b) {
+            for path in &beneath {
+                let at = |front: &[&'static str]| -> Vec<&str> { front.iter().chain(path).copied().collect() };
+                for access in Access::ALL {
+                    prop_assert_eq!(
+                        naive::decide(&rules, &at(&one), access), naive::decide(&rules, &at(&other), access)
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wildcard_everywhere_lets_directories_move() {
+    let policy = resolve(&[(A, "rwx", "/w"), (B, "r", "**/.env"), (B, "rwx", "/w/a/secret")]);
+    let mut decider = policy.decider();
+    let mut at = |path: &[&str]| walk(&mut decider, path);
+    let (a, b, c) = (at(&["w", "a"]), at(&["w", "b"]), at(&["w", "c"]));
+    assert!(decider.decides_alike(b, c));
+    assert!(!decider.decides_alike(a, b), "/w/a/secret would lose its name");
+}
+
+#[test]
+fn the_law_can_be_shared_between_threads() {
+    fn is_shared<T: Send + Sync>(_: &T) {}
+    let policy = resolve(&[(A, "r", "/w")]);
+    is_shared::<Arc<Law>>(&policy.law);
+}

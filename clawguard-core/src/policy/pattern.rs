@@ -1,0 +1,504 @@
+//! The pattern language of SPEC section 3: text in, components out.
+//!
+//! Two steps: [`Pattern::parse`] finds every mistake that needs no host, [`Pattern::components`] puts in the
+//! variables. Neither looks at the disk.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+use super::braces;
+use super::wildcard::{ByteSet, Piece, Wildcard};
+use crate::path::{AbsPath, escape};
+
+/// The longest pattern, in bytes: four times the longest path that the kernel takes.
+const MAX_TEXT: usize = 16 * 1024;
+
+/// One component of a path pattern, ready to be matched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Component {
+    /// Exactly this name.
+    Literal(Box<[u8]>),
+    /// A name with `*`, `?` or `[...]`.
+    Wild(Wildcard),
+    /// `**`: zero or more components.
+    Globstar,
+}
+
+impl Component {
+    /// The name, if this is one.
+    pub(crate) fn literal(&self) -> Option<&[u8]> {
+        match self {
+            Component::Literal(name) => Some(name),
+            Component::Wild(_) | Component::Globstar => None,
+        }
+    }
+}
+
+/// A path pattern as the user wrote it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pattern {
+    text: Box<[u8]>,
+    alternatives: Vec<Vec<Token>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Piece(Piece),
+    Separator,
+    Home,
+    Variable(Box<str>),
+}
+
+/// Where a pattern stands, which decides how it may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a policy file or preset.
+    File,
+    /// On the command line, where `./` means the working directory.
+    CommandLine,
+}
+
+/// What the variables in patterns stand for.
+pub(crate) trait Variables {
+    /// The value of `$name`; none if it is not set.
+    fn value(&self, name: &str) -> Option<Vec<u8>>;
+    /// What `~` stands for; none if there is no home directory.
+    fn home(&self) -> Option<&AbsPath>;
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// [`PatternError`] for what SPEC section 2 lists: an empty or relative pattern, `~user`, `..`, a NUL byte, an
+    /// unclosed `[` or `{`, a class that is not ASCII, too many alternatives.
+    pub fn parse(text: &[u8], place: Place) -> Result<Pattern, PatternError> {
+        let error = |offset, kind| PatternError { text: escape(text), offset, kind };
+        if text.is_empty() {
+            return Err(error(0, PatternErrorKind::Empty));
+        }
+        if text.len() > MAX_TEXT {
+            return Err(error(0, PatternErrorKind::TooLong));
+        }
+        if let Some(at) = text.iter().position(|&byte| byte == 0) {
+            return Err(error(at, PatternErrorKind::Nul));
+        }
+        let alternatives = braces::expand(text)
+            .map_err(|(offset, kind)| error(offset, kind))?
+            .iter()
+            .map(|alternative| tokenize(alternative, place))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|kind| error(0, kind))?;
+        Ok(Pattern { text: Box::from(text), alternatives })
+    }
+
+    /// The pattern that matches `path` and nothing else.
+    pub(crate) fn literal(path: &AbsPath) -> Pattern {
+        let tokens = path
+            .as_bytes()
+            .iter()
+            .map(
+                |&byte| {
+                    if byte == b'/' { Token::Separator } else { Token::Piece(Piece::Byte(byte)) }
+                },
+            )
+            .collect();
+        Pattern { text: Box::from(path.as_bytes()), alternatives: vec![tokens] }
+    }
+
+    /// The pattern as written.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The components of each alternative, with the variables put in.
+    pub(crate) fn components(
+        &self,
+        variables: &impl Variables,
+    ) -> Result<Vec<Alternative>, PatternError> {
+        self.alternatives
+            .iter()
+            .map(|tokens| substitute(tokens, variables).and_then(|tokens| split(&tokens)))
+            .collect::<Result<_, _>>()
+            .map_err(|kind| PatternError { text: self.to_string(), offset: 0, kind })
+    }
+}
+
+/// One alternative of a pattern after brace expansion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Alternative {
+    pub(crate) components: Vec<Component>,
+    /// Was it written with a trailing slash?
+    pub(crate) is_directory: bool,
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&escape(&self.text))
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({self})")
+    }
+}
+
+fn tokenize(text: &[u8], place: Place) -> Result<Vec<Token>, PatternErrorKind> {
+    let mut tokens = Vec::with_capacity(text.len());
+    let mut at = match text {
+        [] => return Err(PatternErrorKind::Empty),
+        [b'/' | b'$', ..] => 0,
+        [b'*', b'*'] | [b'*', b'*', b'/', ..] => {
+            tokens.push(Token::Separator);
+            0
+        }
+        [b'~'] | [b'~', b'/', ..] => {
+            tokens.push(Token::Home);
+            1
+        }
+        [b'~', ..] => return Err(PatternErrorKind::UserHome),
+        [b'.'] | [b'.', b'/', ..] if place == Place::CommandLine => {
+            tokens.push(Token::Variable("PWD".into()));
+            1
+        }
+        _ => return Err(PatternErrorKind::Relative),
+    };
+    while let Some(&byte) = text.get(at) {
+        let rest = &text[at + 1..];
+        let (token, taken) = match byte {
+            b'/' => (Token::Separator, 0),
+            b'*' => (Token::Piece(Piece::AnyBytes), 0),
+            b'?' => (Token::Piece(Piece::AnyByte), 0),
+            b'\\' => match rest.first() {
+                // A slash cannot be part of a name, so it cannot be taken literally.
+                None | Some(b'/') => return Err(PatternErrorKind::TrailingBackslash),
+                Some(&next) => (Token::Piece(Piece::Byte(next)), 1),
+            },
+            b'[' => {
+                let (class, taken) = class(rest)?;
+                (Token::Piece(class), taken)
+            }
+            b'$' => match variable(rest)? {
+                Some((name, taken)) => (Token::Variable(name), taken),
+                None if at == 0 => return Err(PatternErrorKind::Relative),
+                None => (Token::Piece(Piece::Byte(b'$')), 0),
+            },
+            byte => (Token::Piece(Piece::Byte(byte)), 0),
+        };
+        tokens.push(token);
+        at += 1 + taken;
+    }
+    // Checked again once the variables are in; here it is found without a host, together with other mistakes.
+    let whole = |component: &[Token]| component == [const { Token::Piece(Piece::Byte(b'.')) }; 2];
+    if tokens.split(|token| *token == Token::Separator).any(whole) {
+        return Err(PatternErrorKind::DotDot);
+    }
+    Ok(tokens)
+}
+
+/// Reads a class after its `[`: the piece, and the bytes that it took.
+fn class(rest: &[u8]) -> Result<(Piece, usize), PatternErrorKind> {
+    let end = class_end(rest).ok_or(PatternErrorKind::Unclosed('['))?;
+    let mut body = &rest[..end];
+    let negated = matches!(body, [b'!' | b'^', ..]);
+    if negated {
+        body = &body[1..];
+    }
+    let mut set = ByteSet::EMPTY;
+    let mut at = 0;
+    while let Some(&first) = body.get(at) {
+        let last = match (body.get(at + 1), body.get(at + 2)) {
+            (Some(b'-'), Some(&last)) => {
+                at += 2;
+                last
+            }
+            _ => first,
+        };
+        if !first.is_ascii() || !last.is_ascii() {
+            return Err(PatternErrorKind::ClassNotAscii);
+        }
+        if first > last {
+            return Err(PatternErrorKind::ClassRange(char::from(first), char::from(last)));
+        }
+        (first..=last).for_each(|byte| set.insert(byte));
+        at += 1;
+    }
+    Ok((if negated { Piece::NotClass(set) } else { Piece::Class(set) }, end + 1))
+}
+
+/// Where the class that begins before `rest` ends: the place of its `]`. No class crosses a slash.
+pub(super) fn class_end(rest: &[u8]) -> Option<usize> {
+    let negation = usize::from(matches!(rest, [b'!' | b'^', ..]));
+    let end = negation + 1 + rest.get(negation + 1..)?.iter().position(|&byte| byte == b']')?;
+    (!rest[..end].contains(&b'/')).then_some(end)
+}
+
+/// Reads a variable after its `$`: the name, and the bytes that it took. A `$` before anything else is itself.
+fn variable(rest: &[u8]) -> Result<Option<(Box<str>, usize)>, PatternErrorKind> {
+    let name_end = |text: &[u8]| {
+        text.iter()
+            .position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
+            .unwrap_or(text.len())
+    };
+    let (start, braced) = if rest.first() == Some(&b'{') { (1, true) } else { (0, false) };
+    let end = start + name_end(&rest[start..]);
+    let name = &rest[start..end];
+    let proper = name.first().is_some_and(|byte| !byte.is_ascii_digit());
+    if braced && (!proper || rest.get(end) != Some(&b'}')) {
+        return Err(PatternErrorKind::VariableSyntax);
+    }
+    if !proper {
+        return Ok(None);
+    }
+    let name = String::from_utf8_lossy(name).into_owned().into_boxed_str();
+    Ok(Some((name, end + usize::from(braced))))
+}
+
+fn substitute(
+    tokens: &[Token],
+    variables: &impl Variables,
+) -> Result<Vec<Token>, PatternErrorKind> {
+    let mut out = Vec::with_capacity(tokens.len() + 32);
+    for token in tokens {
+        match token {
+            Token::Home => {
+                literal(variables.home().ok_or(PatternErrorKind::NoHome)?.as_bytes(), &mut out)
+            }
+            Token::Variable(name) => {
+                let value = variables
+                    .value(name)
+                    .ok_or_else(|| PatternErrorKind::UnknownVariable(name.to_string()))?;
+                if value.is_empty() {
+                    return Err(PatternErrorKind::EmptyVariable(name.to_string()));
+                }
+                if out.is_empty() && value.first() != Some(&b'/') {
+                    return Err(PatternErrorKind::RelativeVariable(
+                        name.to_string(),
+                        escape(&value),
+                    ));
+                }
+                literal(&value, &mut out);
+            }
+            Token::Piece(_) | Token::Separator => out.push(token.clone()),
+        }
+    }
+    Ok(out)
+}
+
+fn literal(bytes: &[u8], out: &mut Vec<Token>) {
+    out.extend(bytes.iter().map(|&byte| match byte {
+        b'/' => Token::Separator,
+        byte => Token::Piece(Piece::Byte(byte)),
+    }));
+}
+
+fn split(tokens: &[Token]) -> Result<Alternative, PatternErrorKind> {
+    let mut components = Vec::new();
+    for part in tokens.split(|token| *token == Token::Separator) {
+        let pieces: Vec<Piece> = part
+            .iter()
+            .filter_map(|token| match token {
+                Token::Piece(piece) => Some(piece.clone()),
+                Token::Separator | Token::Home | Token::Variable(_) => None,
+            })
+            .collect();
+        components.extend(component(pieces)?);
+    }
+    let is_directory = tokens.len() > 1 && tokens.last() == Some(&Token::Separator);
+    Ok(Alternative { components, is_directory })
+}
+
+fn component(pieces: Vec<Piece>) -> Result<Option<Component>, PatternErrorKind> {
+    if pieces == [Piece::AnyBytes, Piece::AnyBytes] {
+        return Ok(Some(Component::Globstar));
+    }
+    let literal: Option<Vec<u8>> = pieces
+        .iter()
+        .map(|piece| match piece {
+            Piece::Byte(byte) => Some(*byte),
+            Piece::AnyByte | Piece::Class(_) | Piece::NotClass(_) | Piece::AnyBytes => None,
+        })
+        .collect();
+    Ok(match literal.as_deref() {
+        Some(b"" | b".") => None,
+        Some(b"..") => return Err(PatternErrorKind::DotDot),
+        Some(name) if name.contains(&0) => return Err(PatternErrorKind::Nul),
+        Some(name) => Some(Component::Literal(Box::from(name))),
+        None => Some(Component::Wild(Wildcard::new(pieces))),
+    })
+}
+
+/// What is wrong with a pattern, and where in it.
+#[derive(Debug, thiserror::Error, PartialEq, Eq, Clone)]
+#[error("`{text}`: {kind}")]
+pub struct PatternError {
+    /// The pattern as written, escaped.
+    pub text: String,
+    /// Where the mistake begins, in bytes from the start of the pattern.
+    pub offset: usize,
+    /// What is wrong.
+    pub kind: PatternErrorKind,
+}
+
+/// The kinds of mistakes in a pattern.
+#[derive(Debug, thiserror::Error, PartialEq, Eq, Clone)]
+pub enum PatternErrorKind {
+    /// Nothing is written.
+    #[error("an empty path")]
+    Empty,
+    /// It is longer than any path could be.
+    #[error("longer than {MAX_TEXT} bytes")]
+    TooLong,
+    /// It holds a NUL byte, which no path can.
+    #[error("a NUL byte")]
+    Nul,
+    /// It does not begin as a pattern must.
+    #[error("a relative path: begin it with `/`, `~/`, `$VAR/` or `**/`")]
+    Relative,
+    /// `~user`.
+    #[error("`~user` is not supported: write the directory itself")]
+    UserHome,
+    /// A `..` component.
+    #[error("`..` is not allowed: write the directory that it means")]
+    DotDot,
+    /// A bracket or brace without its end.
+    #[error("an unclosed `{0}` (write `\\{0}` for the character itself)")]
+    Unclosed(char),
+    /// A class with a byte beyond ASCII.
+    #[error("a class `[...]` may only hold ASCII characters")]
+    ClassNotAscii,
+    /// A range whose ends are the wrong way round.
+    #[error("the range `{0}-{1}` ends before it begins")]
+    ClassRange(char, char),
+    /// A backslash with nothing after it that it could make literal.
+    #[error("a `\\` with no character after it to take literally")]
+    TrailingBackslash,
+    /// `${` without a name and `}`.
+    #[error("`${{` needs a variable's name and `}}`")]
+    VariableSyntax,
+    /// Brace expansion gives too many patterns.
+    #[error("the braces stand for more than {} patterns", braces::MAX_ALTERNATIVES)]
+    TooManyAlternatives,
+    /// A variable that is not set.
+    #[error("the variable `${0}` is not set")]
+    UnknownVariable(String),
+    /// A variable that is set to nothing, which would make `$VAR/x` mean `/x`.
+    #[error("the variable `${0}` is empty")]
+    EmptyVariable(String),
+    /// A variable at the front whose value is not an absolute path.
+    #[error("the variable `${0}` is `{1}`, which is not an absolute path")]
+    RelativeVariable(String, String),
+    /// `~` without a home directory.
+    #[error("`~` has no meaning: there is no home directory")]
+    NoHome,
+}
+
+#[cfg(test)]
+pub(crate) fn component_for_tests(text: &str) -> Wildcard {
+    let tokens = tokenize(format!("/{text}").as_bytes(), Place::File).unwrap();
+    let pieces = tokens
+        .into_iter()
+        .filter_map(|token| if let Token::Piece(piece) = token { Some(piece) } else { None })
+        .collect();
+    Wildcard::new(pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed(AbsPath);
+
+    impl Variables for Fixed {
+        fn value(&self, name: &str) -> Option<Vec<u8>> {
+            match name {
+                "WORK" => Some(b"/w/[a]".to_vec()),
+                "UID" => Some(b"1000".to_vec()),
+                "EMPTY" => Some(Vec::new()),
+                "REL" => Some(b"x".to_vec()),
+                _ => None,
+            }
+        }
+        fn home(&self) -> Option<&AbsPath> {
+            Some(&self.0)
+        }
+    }
+
+    fn show(text: &str) -> Vec<String> {
+        let host = Fixed(AbsPath::parse("/home/u").unwrap());
+        let pattern = Pattern::parse(text.as_bytes(), Place::File).unwrap();
+        let render = |component: &Component| match component {
+            Component::Literal(name) => escape(name),
+            Component::Wild(_) => "<wild>".to_owned(),
+            Component::Globstar => "**".to_owned(),
+        };
+        pattern
+            .components(&host)
+            .unwrap()
+            .iter()
+            .map(|alternative| {
+                alternative.components.iter().map(render).collect::<Vec<_>>().join("/")
+            })
+            .collect()
+    }
+
+    fn mistake(text: &str) -> PatternErrorKind {
+        let host = Fixed(AbsPath::parse("/home/u").unwrap());
+        match Pattern::parse(text.as_bytes(), Place::File) {
+            Err(error) => error.kind,
+            Ok(pattern) => pattern.components(&host).unwrap_err().kind,
+        }
+    }
+
+    #[test]
+    fn every_beginning_of_the_law_is_understood() {
+        assert_eq!(show("/a//./b/"), ["a/b"]);
+        assert_eq!(show("~"), ["home/u"]);
+        assert_eq!(show("~/x"), ["home/u/x"]);
+        assert_eq!(show("$WORK/x"), ["w/[a]/x"]);
+        assert_eq!(show("${WORK}/x"), ["w/[a]/x"]);
+        assert_eq!(show("/tmp/a-$UID"), ["tmp/a-1000"]);
+        assert_eq!(show("**/.env"), ["**/.env"]);
+        assert_eq!(show("/a/**"), ["a/**"]);
+        assert_eq!(show("/a/b**"), ["a/<wild>"]);
+        assert_eq!(show(r"/a/\*\$x$"), ["a/*$x$"]);
+    }
+
+    #[test]
+    fn braces_are_expanded_first_and_each_alternative_stands_alone() {
+        assert_eq!(show("/a/{b,c*}/d"), ["a/b/d", "a/<wild>/d"]);
+        assert_eq!(show("**/.env.{local,test}{,.local}").len(), 4);
+        assert_eq!(show("{~/a,/b}"), ["home/u/a", "b"]);
+        assert_eq!(show("/a/[{]x"), ["a/<wild>"]);
+    }
+
+    #[test]
+    fn every_mistake_is_named() {
+        assert_eq!(mistake(""), PatternErrorKind::Empty);
+        assert_eq!(mistake("a/b"), PatternErrorKind::Relative);
+        assert_eq!(mistake("./b"), PatternErrorKind::Relative);
+        assert_eq!(mistake("*"), PatternErrorKind::Relative);
+        assert_eq!(mistake("~bob/x"), PatternErrorKind::UserHome);
+        assert_eq!(mistake("/a/../b"), PatternErrorKind::DotDot);
+        assert_eq!(mistake("/a/[b"), PatternErrorKind::Unclosed('['));
+        assert_eq!(mistake("/a/[b/c]"), PatternErrorKind::Unclosed('['));
+        assert_eq!(mistake("/a/{b,c"), PatternErrorKind::Unclosed('{'));
+        assert_eq!(mistake("/a/[é]"), PatternErrorKind::ClassNotAscii);
+        assert_eq!(mistake("/a/[z-a]"), PatternErrorKind::ClassRange('z', 'a'));
+        assert_eq!(mistake("/a\\"), PatternErrorKind::TrailingBackslash);
+        assert_eq!(mistake("/a\0"), PatternErrorKind::Nul);
+        assert_eq!(mistake("$NOPE/x"), PatternErrorKind::UnknownVariable("NOPE".into()));
+        assert_eq!(mistake("$EMPTY/x"), PatternErrorKind::EmptyVariable("EMPTY".into()));
+        assert_eq!(mistake("$REL/x"), PatternErrorKind::RelativeVariable("REL".into(), "x".into()));
+        assert_eq!(mistake("${WORK/x"), PatternErrorKind::VariableSyntax);
+    }
+
+    #[test]
+    fn the_command_line_knows_the_working_directory() {
+        assert!(Pattern::parse(b"./x", Place::CommandLine).is_ok());
+        assert!(Pattern::parse(b".hidden", Place::CommandLine).is_err());
+    }
+}

@@ -1,0 +1,212 @@
+//! The rules that no file holds: the built-in default policy, the guards, the temporary directory.
+
+#![forbid(unsafe_code)]
+
+use std::os::unix::ffi::OsStrExt;
+
+use super::host::Host;
+use super::links::Links;
+use super::repository;
+use crate::access::{Access, AccessSet};
+use crate::path::AbsPath;
+use crate::policy::{
+    Effect, Mistake, MistakeKind, Origin, Pattern, Place, Policy, Rule, Temporary,
+};
+
+/// Blocked by the default, with their accesses. Writing a `.env` stays possible, so that `git clone` and
+/// `cp .env.example .env` work; reading it back is what leaks.
+const DEFAULT_BLOCKS: [(&str, AccessSetLetters); 3] = [
+    ("~/.*", AccessSetLetters::All),
+    ("**/.env", AccessSetLetters::Read),
+    ("**/.env.{local,development,production,staging,test}{,.local}", AccessSetLetters::Read),
+];
+
+#[derive(Clone, Copy)]
+enum AccessSetLetters {
+    All,
+    Read,
+}
+
+/// The rules of the built-in default; `has_allowed` when the command line names what is allowed instead of the
+/// working directory.
+pub(super) fn default_rules(host: &Host, has_allowed: bool) -> Result<Vec<Rule>, Mistake> {
+    let origin = Origin::BuiltIn { part: Origin::DEFAULT };
+    let mut rules = Vec::new();
+    if !has_allowed {
+        if let Some(reason) = unfit(host) {
+            let kind = MistakeKind::Workspace { directory: host.cwd.to_string(), reason };
+            return Err(Mistake { origin, kind });
+        }
+        let pattern = parse("$PWD", &origin)?;
+        rules.push(Rule {
+            pattern,
+            effect: Effect::Allowed,
+            access: AccessSet::ALL,
+            origin: origin.clone(),
+        });
+    }
+    for (text, letters) in DEFAULT_BLOCKS {
+        if text.starts_with('~') && host.home.is_none() {
+            continue;
+        }
+        let access = match letters {
+            AccessSetLetters::All => AccessSet::ALL,
+            AccessSetLetters::Read => Access::Read.into(),
+        };
+        let pattern = parse(text, &origin)?;
+        rules.push(Rule { pattern, effect: Effect::Blocked, access, origin: origin.clone() });
+    }
+    rules.extend(repository::trusted_files(&host.cwd).iter().map(|path| Rule {
+        pattern: Pattern::literal(path),
+        effect: Effect::Blocked,
+        access: Access::Write.into(),
+        origin: origin.clone(),
+    }));
+    Ok(rules)
+}
+
+fn parse(text: &str, origin: &Origin) -> Result<Pattern, Mistake> {
+    Pattern::parse(text.as_bytes(), Place::File)
+        .map_err(|error| Mistake { origin: origin.clone(), kind: error.into() })
+}
+
+/// System directories: themselves, and for the second list whatever is beneath.
+const SYSTEM: [&str; 34] = [
+    "/bin",
+    "/home",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/media",
+    "/mnt",
+    "/nix",
+    "/nix/store",
+    "/opt",
+    "/root",
+    "/run",
+    "/sbin",
+    "/srv",
+    "/tmp",
+    "/usr",
+    "/usr/bin",
+    "/usr/include",
+    "/usr/lib",
+    "/usr/local",
+    "/usr/local/bin",
+    "/usr/local/lib",
+    "/usr/sbin",
+    "/usr/share",
+    "/usr/src",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+    "/var/log",
+    "/var/spool",
+    "/var/tmp",
+    "/lost+found",
+    "/snap",
+];
+const SYSTEM_TREES: [&str; 9] =
+    ["/boot", "/dev", "/etc", "/proc", "/sys", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share"];
+
+/// Why a working directory cannot be the workspace of the built-in default.
+fn unfit(host: &Host) -> Option<String> {
+    let cwd = &host.cwd;
+    if *cwd == AbsPath::root() {
+        return Some("the root of the file system".to_owned());
+    }
+    if let Some(home) = &host.home {
+        if cwd == home {
+            return Some("the home directory".to_owned());
+        }
+        if home.starts_with(cwd) {
+            return Some("an ancestor of the home directory".to_owned());
+        }
+        let beneath = cwd.as_path().strip_prefix(home.as_path()).ok();
+        let first = beneath.and_then(|beneath| beneath.iter().next());
+        if first.is_some_and(|name| name.as_bytes().starts_with(b".")) {
+            return Some("covered by the default block `~/.*`".to_owned());
+        }
+    }
+    let is = |name: &&str| cwd.as_bytes() == name.as_bytes();
+    let within = |name: &&str| cwd.as_path().starts_with(name);
+    if is(&"/tmp") || is(&"/var/tmp") {
+        return Some("shared by everybody for temporary files".to_owned());
+    }
+    let system = SYSTEM.iter().any(|name| is(name)) || SYSTEM_TREES.iter().any(|name| within(name));
+    if system {
+        return Some("a system directory".to_owned());
+    }
+    let dotenv = cwd.components().any(is_dotenv);
+    dotenv.then(|| "covered by the default block `**/.env`".to_owned())
+}
+
+fn is_dotenv(name: &[u8]) -> bool {
+    let Some(rest) = name.strip_prefix(b".env") else { return false };
+    let rest = rest.strip_suffix(b".local").unwrap_or(rest);
+    matches!(rest, b"" | b".local" | b".development" | b".production" | b".staging" | b".test")
+}
+
+/// What nobody confined may change, whatever any rule says: the places of policies, the shim, the journal.
+pub(super) fn guards(host: &Host, policy: &Policy, links: &mut Links) -> Vec<Rule> {
+    let mut named = |path: &std::path::Path| {
+        let path = path.as_os_str().as_bytes();
+        let path = if path.starts_with(b"/") {
+            path.to_vec()
+        } else {
+            [host.cwd.as_bytes(), b"/", path].concat()
+        };
+        links.follow_raw_unless_normal(&path)
+    };
+    let mut paths: Vec<AbsPath> = policy.file().into_iter().map(&mut named).collect();
+    paths.extend(super::locate::places(host).into_iter().map(|place| place.path));
+    paths.extend(host.shim.clone());
+    paths.extend(host.state_directory());
+    paths.sort();
+    paths.dedup();
+    let origin = Origin::BuiltIn { part: Origin::GUARD };
+    let guard = |path: &AbsPath| Rule {
+        pattern: Pattern::literal(path),
+        effect: Effect::Guard,
+        access: Access::Write.into(),
+        origin: origin.clone(),
+    };
+    paths.iter().map(guard).collect()
+}
+
+/// What the policy's `temporary` grants.
+pub(super) fn temporary_rules(host: &Host, temporary: Temporary) -> Vec<Rule> {
+    let allowed = |path: AbsPath, part| Rule {
+        pattern: Pattern::literal(&path),
+        effect: Effect::Allowed,
+        access: AccessSet::ALL,
+        origin: Origin::BuiltIn { part },
+    };
+    match temporary {
+        Temporary::Private => {
+            host.temporary.iter().cloned().map(|path| allowed(path, Origin::TEMPORARY)).collect()
+        }
+        Temporary::Shared => {
+            let paths =
+                ["/tmp", "/var/tmp"].into_iter().filter_map(|path| AbsPath::parse(path).ok());
+            paths.map(|path| allowed(path, Origin::SHARED_TEMPORARY)).collect()
+        }
+        Temporary::None => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_dotenv_is_known() {
+        for name in [".env", ".env.local", ".env.test", ".env.production.local"] {
+            assert!(is_dotenv(name.as_bytes()), "{name}");
+        }
+        for name in [".envrc", ".env.example", "env", ".env.locale"] {
+            assert!(!is_dotenv(name.as_bytes()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What a policy depends on outside its text, as a value: any host can be described, so any host can be tested.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use super::links::Links;
+use crate::decide::Folding;
+use crate::path::AbsPath;
+use crate::policy::pattern::Variables;
+
+/// The user, his places and his environment.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// The home directory's real path.
+    pub home: Option<AbsPath>,
+    /// The working directory's real path.
+    pub cwd: AbsPath,
+    /// The user's number.
+    pub uid: u32,
+    /// The environment that the command would inherit.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// The program that applies the policy: nobody confined may replace it.
+    pub shim: Option<AbsPath>,
+    /// The terminal that standard input, output or error is open on.
+    pub terminal: Option<AbsPath>,
+    /// The command that will be started, as it was typed; it selects a preset.
+    pub command: Option<OsString>,
+    /// The private temporary directory that the target will be given.
+    pub temporary: Option<AbsPath>,
+    /// Where file names are the same in any case.
+    pub folding: Folding,
+}
+
+impl Host {
+    /// This process's host.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is no working directory.
+    pub fn current() -> Result<Host, HostError> {
+        let cwd = std::env::current_dir().map_err(HostError::WorkingDirectory)?;
+        let cwd = AbsPath::parse(cwd.as_os_str().as_bytes())
+            .map_err(|error| HostError::WorkingDirectory(std::io::Error::other(error)))?;
+        let uid = rustix::process::geteuid().as_raw();
+        let absolute = |path: &OsStr| AbsPath::parse(path.as_bytes()).ok();
+        let home = dirs::home_dir().and_then(|home| absolute(home.as_os_str()));
+        Ok(Host {
+            home: home.map(|home| Links::default().follow_all(&home)),
+            cwd,
+            uid,
+            environment: std::env::vars_os().collect(),
+            shim: std::env::current_exe().ok().and_then(|shim| absolute(shim.as_os_str())),
+            terminal: terminal(),
+            command: None,
+            temporary: super::temporary::plan(uid),
+            folding: super::folding::probe(),
+        })
+    }
+
+    /// The same host, about to start `command`.
+    #[must_use]
+    pub fn with_command(mut self, command: impl Into<OsString>) -> Host {
+        self.command = Some(command.into());
+        self
+    }
+
+    /// The same host with another temporary directory, or none.
+    #[must_use]
+    pub fn with_temporary(mut self, temporary: Option<AbsPath>) -> Host {
+        self.temporary = temporary;
+        self
+    }
+
+    /// A variable of the environment that is set to something.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.environment
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A directory of the XDG base directory specification; a relative value is ignored, as it says.
+    pub(crate) fn xdg(&self, variable: &str, default: &[u8]) -> Option<AbsPath> {
+        let named = self.variable(variable).and_then(|value| AbsPath::parse(value.as_bytes()).ok());
+        named.or_else(|| self.beneath_home(default))
+    }
+
+    pub(crate) fn beneath_home(&self, path: &[u8]) -> Option<AbsPath> {
+        let home = self.home.as_ref()?;
+        AbsPath::parse([home.as_bytes(), b"/", path].concat()).ok()
+    }
+
+    /// Where clawguard keeps its journal and state: `$XDG_STATE_HOME/clawguard`.
+    #[must_use]
+    pub fn state_directory(&self) -> Option<AbsPath> {
+        self.xdg("XDG_STATE_HOME", b".local/state").map(|state| state.join(b"clawguard"))
+    }
+}
+
+impl Variables for Host {
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        match name {
+            "PWD" => Some(self.cwd.as_bytes().to_vec()),
+            "UID" => Some(self.uid.to_string().into_bytes()),
+            "HOME" => self.home.as_ref().map(|home| home.as_bytes().to_vec()),
+            "TMPDIR" => self.temporary.as_ref().map(|path| path.as_bytes().to_vec()),
+            name => self.environment.get(OsStr::new(name)).map(|value| value.clone().into_vec()),
+        }
+    }
+
+    fn home(&self) -> Option<&AbsPath> {
+        self.home.as_ref()
+    }
+}
+
+/// The terminal of a standard descriptor, by its real name: the target holds it open already.
+fn terminal() -> Option<AbsPath> {
+    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let open = [stdin.is_terminal(), stdout.is_terminal(), stderr.is_terminal()];
+    let number = open.into_iter().position(|open| open)?;
+    let name = std::fs::read_link(format!("/proc/self/fd/{number}")).ok()?;
+    AbsPath::parse(name.as_os_str().as_bytes()).ok()
+}
+
+/// Why there is no [`Host`].
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The working directory was removed or cannot be named.
+    #[error("there is no working directory")]
+    WorkingDirectory(#[source] std::io::Error),
+}

@@ -1,0 +1,248 @@
+//! Rules into automaton entries: variables, literal fronts, and the second spelling that links give.
+
+#![forbid(unsafe_code)]
+
+use std::os::unix::fs::MetadataExt;
+
+use super::host::Host;
+use super::links::Links;
+use super::program::Program;
+use crate::access::AccessSet;
+use crate::decide::{Accept, Entry, Meaning, RuleId};
+use crate::path::AbsPath;
+use crate::policy::pattern::{Alternative, Variables};
+use crate::policy::{Component, Effect, Mistake, MistakeKind, Origin, PatternErrorKind, Rule};
+
+/// One alternative of a rule's pattern, as it was written, with its variables.
+#[derive(Clone, Debug)]
+pub(crate) struct Spelled {
+    pub(crate) rule: RuleId,
+    pub(crate) components: Vec<Component>,
+    pub(crate) is_directory: bool,
+    /// The leading literal components.
+    pub(crate) front: AbsPath,
+    /// Is the front the whole pattern? (SPEC: an exact rule.)
+    pub(crate) is_exact: bool,
+    /// Where the front really is, if following links changes it.
+    pub(crate) canonical: Option<AbsPath>,
+    /// What is at the front now.
+    pub(crate) is_at_front: AtFront,
+}
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtFront {
+    Nothing,
+    Directory,
+    Other,
+}
+
+impl AtFront {
+    pub(crate) fn look(path: &AbsPath) -> AtFront {
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => AtFront::Directory,
+            Ok(_) => AtFront::Other,
+            Err(_) => AtFront::Nothing,
+        }
+    }
+}
+
+impl Spelled {
+    /// The real path of the front, as far as links were followed.
+    pub(crate) fn real_front(&self) -> &AbsPath {
+        self.canonical.as_ref().unwrap_or(&self.front)
+    }
+}
+
+/// The host's variables and, for presets, those found from the command.
+struct Known<'a> {
+    host: &'a Host,
+    program: Option<&'a Program>,
+}
+
+impl Variables for Known<'_> {
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        let found = match (name, self.program) {
+            ("TERMINAL", Some(_)) => self.host.terminal.clone(),
+            (name, Some(program)) => program.variable(name),
+            (_, None) => None,
+        };
+        found.map(|path| path.as_bytes().to_vec()).or_else(|| self.host.value(name))
+    }
+
+    fn home(&self) -> Option<&AbsPath> {
+        self.host.home.as_ref()
+    }
+}
+
+/// Puts the variables into every rule. In a preset, an entry whose variable is not set is dropped.
+pub(super) fn spell(
+    rules: &[Rule],
+    host: &Host,
+    program: &Program,
+) -> Result<Vec<Spelled>, Vec<Mistake>> {
+    let mut spelled = Vec::with_capacity(rules.len());
+    let mut mistakes = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        let id = RuleId(u32::try_from(index).unwrap_or(u32::MAX));
+        match alternatives(&rule.pattern, &rule.origin, host, program) {
+            Ok(alternatives) => {
+                spelled.extend(alternatives.into_iter().map(|one| Spelled::new(id, one)))
+            }
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    if mistakes.is_empty() { Ok(spelled) } else { Err(mistakes) }
+}
+
+/// The alternatives of a pattern; none if a preset's variable is not set.
+pub(super) fn alternatives(
+    pattern: &crate::policy::Pattern,
+    origin: &Origin,
+    host: &Host,
+    program: &Program,
+) -> Result<Vec<Alternative>, Mistake> {
+    let is_preset = matches!(origin, Origin::Preset { .. });
+    let known = Known { host, program: is_preset.then_some(program) };
+    match pattern.components(&known) {
+        Ok(alternatives) => Ok(alternatives),
+        Err(error) if is_preset && is_unset(&error.kind) => Ok(Vec::new()),
+        Err(error) => Err(Mistake { origin: origin.clone(), kind: MistakeKind::Pattern(error) }),
+    }
+}
+
+fn is_unset(kind: &PatternErrorKind) -> bool {
+    matches!(
+        kind,
+        PatternErrorKind::UnknownVariable(_)
+            | PatternErrorKind::EmptyVariable(_)
+            | PatternErrorKind::RelativeVariable(..)
+            | PatternErrorKind::NoHome
+    )
+}
+
+impl Spelled {
+    fn new(rule: RuleId, alternative: Alternative) -> Spelled {
+        let literal = |component: &Component| match component {
+            Component::Literal(name) => Some(name.clone()),
+            Component::Wild(_) | Component::Globstar => None,
+        };
+        let front: Vec<Box<[u8]>> = alternative.components.iter().map_while(literal).collect();
+        let path = front.iter().fold(AbsPath::root(), |path, name| path.join(name));
+        Spelled {
+            rule,
+            is_exact: front.len() == alternative.components.len(),
+            is_directory: alternative.is_directory,
+            front: path,
+            components: alternative.components,
+            canonical: None,
+            is_at_front: AtFront::Nothing,
+        }
+    }
+}
+
+/// Follows the links in every literal front; `is_changeable` tells the links that the target could change.
+///
+/// A blocked rule follows them all: one more place blocked fails closed, one less would not. Returns the links that
+/// an allowed rule followed.
+pub(super) fn canonicalise(
+    spelled: &mut [Spelled],
+    rules: &[Rule],
+    links: &mut Links,
+    is_changeable: impl Fn(&AbsPath) -> bool,
+) -> Vec<AbsPath> {
+    let mut followed_links = Vec::new();
+    for one in spelled {
+        let allowed = match rules[one.rule.index()].effect {
+            Effect::Allowed => true,
+            Effect::Blocked | Effect::Guard => false,
+        };
+        let may_follow =
+            |link: &AbsPath| !allowed || !is_changeable(link) && !is_in_shared_directory(link);
+        let followed = links.follow(one.front.as_bytes(), may_follow);
+        if allowed {
+            followed_links.extend(followed.links);
+        }
+        one.canonical = (followed.path != one.front).then_some(followed.path);
+        one.is_at_front = AtFront::look(one.real_front());
+    }
+    followed_links
+}
+
+/// A link where anybody may make one is nobody's word: an earlier run of the target may have left it.
+fn is_in_shared_directory(link: &AbsPath) -> bool {
+    let parent = link.parent().and_then(|parent| std::fs::metadata(parent).ok());
+    parent.is_none_or(|metadata| metadata.mode() & 0o002 != 0)
+}
+
+/// What the automaton is built of.
+pub(super) fn entries(spelled: &[Spelled], rules: &[Rule], links: &mut Links) -> Vec<Entry> {
+    let mut entries = Vec::with_capacity(spelled.len() + spelled.len() / 4);
+    for one in spelled {
+        let rule = &rules[one.rule.index()];
+        let depth = one.front.depth();
+        let with_front = |front: &AbsPath| -> Vec<Component> {
+            let literal = front.components().map(|name| Component::Literal(Box::from(name)));
+            literal.chain(one.components[depth..].iter().cloned()).collect()
+        };
+        let mut add = |components: Vec<Component>, meaning| {
+            let access = if meaning == Meaning::Pin { AccessSet::ALL } else { rule.access };
+            entries.push(Entry { components, accept: Accept { rule: one.rule, meaning, access } });
+        };
+        match rule.effect {
+            Effect::Allowed => {
+                let meaning = if one.is_exact { Meaning::AllowedExact } else { Meaning::Allowed };
+                add(one.components.clone(), meaning);
+                if let Some(canonical) = &one.canonical {
+                    add(with_front(canonical), Meaning::Allowed);
+                }
+                if is_pinned(one, rule) {
+                    add(with_front(one.real_front()), Meaning::Pin);
+                }
+            }
+            Effect::Blocked | Effect::Guard => {
+                let meaning = match rule.effect {
+                    Effect::Guard if one.is_at_front == AtFront::Nothing => Meaning::GuardOfNothing,
+                    Effect::Guard => Meaning::Guard,
+                    Effect::Blocked | Effect::Allowed => blocked_meaning(one),
+                };
+                add(one.components.clone(), meaning);
+                if let Some(canonical) = &one.canonical {
+                    add(with_front(canonical), meaning);
+                    // The link itself, by its own real path: whoever replaces it escapes the block.
+                    if let Some(link) = parent_followed(&one.front, links) {
+                        add(with_front(&link), meaning);
+                    }
+                }
+            }
+        }
+    }
+    entries
+}
+
+/// A blocked `D/**` is as exact as `D`.
+fn blocked_meaning(one: &Spelled) -> Meaning {
+    let named = match one.components.as_slice() {
+        [named @ .., Component::Globstar] => named,
+        named => named,
+    };
+    let is_literal = |component: &Component| matches!(component, Component::Literal(_));
+    if named.iter().all(is_literal) { Meaning::BlockedExact } else { Meaning::BlockedWild }
+}
+
+/// Must the next start find this directory again? One that a preset names counts only where it exists; the private
+/// temporary directory is new at every start.
+fn is_pinned(one: &Spelled, rule: &Rule) -> bool {
+    one.is_exact
+        && rule.origin != (Origin::BuiltIn { part: Origin::TEMPORARY })
+        && match one.is_at_front {
+            AtFront::Directory => true,
+            AtFront::Nothing => rule.origin.is_user(),
+            AtFront::Other => false,
+        }
+}
+
+fn parent_followed(path: &AbsPath, links: &mut Links) -> Option<AbsPath> {
+    let parent = links.follow_all(&path.parent()?);
+    Some(parent.join(path.file_name()?))
+}
