@@ -1,1 +1,49 @@
-fn main() {}
+//! `clawguard-exec`: applies a policy to itself, then becomes the command.
+//!
+//! This file only chooses what to do; nothing in this crate knows the kernel or decides about a path.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod cli;
+mod exit;
+mod json;
+mod plan;
+mod policy;
+mod presets;
+mod report;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Task};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` are answers on stdout; a mistake is ours, so it is 125 like any other.
+            let is_mistake = error.use_stderr();
+            return match (error.print(), is_mistake) {
+                (Ok(()), false) => ExitCode::SUCCESS,
+                (Ok(()), true) | (Err(_), _) => Exit::Ours.into(),
+            };
+        }
+    };
+    let outcome = match &cli.task {
+        Some(Task::Check(arguments)) => check::check(&cli, arguments),
+        Some(Task::Plan(arguments)) => plan::plan(&cli, arguments),
+        Some(Task::Presets(arguments)) => presets::presets(arguments),
+        None => run::run(&cli),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            report::error(failure.error.as_ref());
+            failure.exit.into()
+        }
+    }
+}

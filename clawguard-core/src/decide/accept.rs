@@ -94,6 +94,11 @@ impl Live {
         }
     }
 
+    /// The accesses that allowed rules beneath speak of.
+    pub(crate) fn allowed(self) -> AccessSet {
+        self.allowed
+    }
+
     /// May an allowed rule match beneath?
     pub(crate) fn allows(self, access: Access) -> bool {
         self.allowed.contains(access)

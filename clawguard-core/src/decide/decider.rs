@@ -9,11 +9,11 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt};
 
 use super::Law;
-use super::accept::{Accept, Guards, Live};
+use super::accept::{Accept, Guards, Live, RuleId};
 use super::standing::{Behaviour, Standing, Verdict};
 use super::symbol::{Plain, Symbol};
 use super::trie::NodeId;
-use crate::access::Access;
+use crate::access::{Access, AccessSet};
 use crate::path::{AbsPath, components};
 use crate::policy::Case;
 
@@ -175,6 +175,17 @@ impl Decider {
     /// The patterns that match at this very state.
     pub(crate) fn accepts(&self, state: StateId) -> impl Iterator<Item = &Accept> {
         self.state(state).key.nodes.iter().flat_map(|node| self.law.trie.accepts(*node))
+    }
+
+    /// The accesses that allowed patterns with a wildcard or `**` as the next component speak of.
+    pub(crate) fn wildcards_allow(&self, state: StateId) -> AccessSet {
+        let nodes = self.state(state).key.nodes.iter();
+        nodes.fold(AccessSet::EMPTY, |set, node| set.union(self.law.trie.wildcards_allow(*node)))
+    }
+
+    /// Up to `limit` rules among the patterns that may still match beneath, sorted.
+    pub(crate) fn beneath(&self, state: StateId, limit: usize, wanted: impl Fn(&Accept) -> bool) -> Vec<RuleId> {
+        self.law.trie.beneath(&self.state(state).key.nodes, limit, wanted)
     }
 
     /// Do these two directories decide alike whatever name comes beneath them? Equal answers are proofs, unequal

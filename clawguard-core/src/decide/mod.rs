@@ -20,7 +20,11 @@ pub(crate) use self::decider::StateId;
 pub use self::decider::{Decider, Decision};
 pub use self::folding::Folding;
 pub use self::standing::Verdict;
-use self::trie::{Side, Trie};
+use self::accept::Live;
+use self::standing::Standing;
+use self::trie::{NodeId, Side, Trie};
+use crate::access::Access;
+use crate::path::AbsPath;
 use crate::policy::Component;
 
 /// Every pattern of a resolved policy, ready to decide. Shared between deciders, never changed.
@@ -52,6 +56,32 @@ impl Law {
         }
         trie.finish();
         Law { trie, folding }
+    }
+
+    /// How each access stands at a path if `rule` did not exist: the verdict, and whether it holds for all beneath.
+    ///
+    /// Slow, for `plan`: nothing is remembered.
+    pub(crate) fn without(&self, rule: RuleId, path: &AbsPath) -> [(Verdict, bool); 3] {
+        let mut nodes = self.trie.start();
+        let mut standings = [Standing::default(); 3];
+        let descend = |nodes: &[NodeId], standings: [Standing; 3]| {
+            Access::ALL.map(|access| {
+                let accepts = nodes.iter().flat_map(|node| self.trie.accepts(*node));
+                let others = accepts.filter(|accept| accept.rule != rule);
+                standings[access.index()].descend(access, others)
+            })
+        };
+        standings = descend(&nodes, standings);
+        for (depth, name) in path.components().enumerate() {
+            let symbol = self.trie.alphabet.symbol(name, self.folding.case(path, depth));
+            nodes = self.trie.step(&nodes, &symbol);
+            standings = descend(&nodes, standings);
+        }
+        let live = nodes.iter().fold(Live::default(), |live, node| live.union(self.trie.live(*node)));
+        Access::ALL.map(|access| {
+            let standing = standings[access.index()];
+            (standing.verdict(), standing.is_settled(access, live, Guards::All))
+        })
     }
 
     /// Where names are the same in any case.

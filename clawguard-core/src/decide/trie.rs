@@ -5,10 +5,13 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
+
 use foldhash::{HashMap, HashMapExt};
 
-use super::accept::{Accept, Live};
+use super::accept::{Accept, Live, RuleId};
 use super::symbol::{Alphabet, Symbol, WildId};
+use crate::access::AccessSet;
 use crate::policy::{Component, Wildcard};
 
 /// A node of the trie.
@@ -205,6 +208,56 @@ impl Trie {
     /// What may still match beneath a node.
     pub(super) fn live(&self, id: NodeId) -> Live {
         self.node(id).live
+    }
+
+    /// The accesses of allowed patterns whose next component after a node is a wildcard or `**`.
+    pub(super) fn wildcards_allow(&self, id: NodeId) -> AccessSet {
+        let node = self.node(id);
+        let mut reached = Vec::new();
+        for (_, next) in &node.wild {
+            self.enter(*next, &mut reached);
+        }
+        if node.globstar.is_some() {
+            reached.push(id);
+        }
+        reached.into_iter().fold(AccessSet::EMPTY, |set, id| {
+            let node = self.node(id);
+            let own = node.accepts.iter().fold(node.live, |live, accept| live.with(accept));
+            set.union(own.allowed())
+        })
+    }
+
+    /// Up to `limit` rules among those that may match strictly beneath a set of nodes, sorted.
+    pub(super) fn beneath(
+        &self,
+        set: &[NodeId],
+        limit: usize,
+        wanted: impl Fn(&Accept) -> bool,
+    ) -> Vec<RuleId> {
+        let mut found = BTreeSet::new();
+        let mut waiting: Vec<NodeId> = Vec::new();
+        let consume = |id: NodeId, waiting: &mut Vec<NodeId>| {
+            let node = self.node(id);
+            waiting.extend(node.literals.values().copied());
+            waiting.extend(node.wild.iter().map(|(_, next)| *next));
+        };
+        let mut found_at = |id: NodeId| {
+            let rules = self.node(id).accepts.iter().filter(|accept| wanted(accept));
+            found.extend(rules.map(|accept| accept.rule));
+            found.len() >= limit
+        };
+        let mut full = false;
+        for &id in set {
+            consume(id, &mut waiting);
+            full = full || self.node(id).globstar.is_some() && found_at(id);
+        }
+        while let (Some(id), false) = (waiting.pop(), full) {
+            full = found_at(id);
+            consume(id, &mut waiting);
+            let node = self.node(id);
+            waiting.extend([node.inner, node.last].into_iter().flatten());
+        }
+        found.into_iter().collect()
     }
 
     /// The names of the literal edges out of a node.

@@ -74,6 +74,19 @@ impl Host {
         self
     }
 
+    /// The same host with a stand-in for the temporary directory, for those who only look: its name stays the same.
+    #[must_use]
+    pub fn with_preview_of_temporary(self) -> Host {
+        let preview = AbsPath::parse(format!("/tmp/clawguard-{}-PRIVATE", self.uid)).ok();
+        self.with_temporary(preview)
+    }
+
+    /// The executable file that a command's name stands for: by path, else along PATH, as execvp(3) finds it.
+    #[must_use]
+    pub fn find_command(&self, name: &OsStr) -> Option<AbsPath> {
+        super::program::find(name, self, &mut Links::default()).map(|found| found.path)
+    }
+
     /// A variable of the environment that is set to something.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&OsStr> {

@@ -1,0 +1,140 @@
+//! A plan into open descriptors: directories made, the ruleset filled, nothing confined yet.
+
+#![forbid(unsafe_code)]
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+
+use landlock::{
+    ABI, Access as _, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
+    RulesetError, Scope,
+};
+use rustix::fs::{CWD, FileType, Mode as FileMode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use super::Sandbox;
+use super::keep::KeepDescriptors;
+use super::steps::Steps;
+use crate::compile::{LandlockRule, Mode, Plan, What};
+use crate::kernel::KernelSupport;
+use crate::path::AbsPath;
+use crate::resolve::temporary;
+
+impl Plan {
+    /// Makes the directories that the policy names, and everything that the kernel will be given.
+    ///
+    /// # Errors
+    /// [`PrepareError::NeedsSupervisor`] in [`Mode::Auto`] when the kernel alone would not hold the policy exactly;
+    /// the other variants when a directory cannot be made or the kernel refuses the ruleset. Nothing is confined
+    /// then.
+    pub fn prepare(self) -> Result<Sandbox, PrepareError> {
+        let needs = self.needs();
+        if self.mode() == Mode::Auto && !needs.is_empty() {
+            let line = |need: &crate::compile::Need| format!("  {}\n    {}", self.policy().rule(need.rule), need.what);
+            let needs = needs.iter().map(line).collect::<Vec<_>>().join("\n");
+            return Err(PrepareError::NeedsSupervisor { needs });
+        }
+        for directory in self.policy().create() {
+            make(directory)?;
+        }
+        temporary::remove_stale(self.policy.uid);
+        if let Some(directory) = &self.policy.temporary {
+            // Not recursive: a name that is there already is somebody else's.
+            DirBuilder::new().mode(0o700).create(directory).map_err(|source| failed_to_make(directory, source))?;
+        }
+        let ruleset = ruleset(&self.kernel, &self.rules)?;
+        let environment = self.policy.environment.clone();
+        let steps = Steps {
+            ruleset: Some(ruleset),
+            programs: self.programs,
+            close: KeepDescriptors::none().others(),
+        };
+        Ok(Sandbox { steps, environment, temporary: self.policy.temporary })
+    }
+}
+
+fn make(directory: &AbsPath) -> Result<(), PrepareError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|source| failed_to_make(directory, source))
+}
+
+fn failed_to_make(directory: &AbsPath, source: io::Error) -> PrepareError {
+    PrepareError::Create { directory: directory.clone(), source }
+}
+
+fn ruleset(kernel: &KernelSupport, rules: &[LandlockRule]) -> Result<RulesetCreated, PrepareError> {
+    let abi: ABI = kernel.abi();
+    // Whatever the plan asks for, the kernel must do: nothing is left out in silence.
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let mut ruleset = ruleset.handle_access(landlock::AccessFs::from_all(abi))?;
+    let scopes = Scope::from_all(abi);
+    if !scopes.is_empty() {
+        ruleset = ruleset.scope(scopes)?;
+    }
+    let mut created = ruleset.create()?;
+    for rule in rules {
+        if let Some(descriptor) = open(rule)? {
+            created = created.add_rule(PathBeneath::new(descriptor, rule.rights))?;
+        }
+    }
+    Ok(created)
+}
+
+/// Opens what a rule names, if it is still what the plan saw. What has gone, or was replaced by a link, is granted
+/// nothing.
+fn open(rule: &LandlockRule) -> Result<Option<OwnedFd>, PrepareError> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let error = |errno: Errno| PrepareError::Open { path: rule.path.clone(), source: errno.into() };
+    let descriptor = match rustix::fs::openat2(CWD, rule.path.as_path(), flags, FileMode::empty(), resolve) {
+        Ok(descriptor) => descriptor,
+        Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::ACCESS | Errno::PERM) => return Ok(None),
+        Err(errno) => return Err(error(errno)),
+    };
+    let kind = FileType::from_raw_mode(rustix::fs::fstat(&descriptor).map_err(error)?.st_mode);
+    let is_as_planned = match rule.what {
+        What::Directory => kind == FileType::Directory,
+        What::File => kind != FileType::Directory && kind != FileType::Symlink,
+    };
+    Ok(is_as_planned.then_some(descriptor))
+}
+
+/// Why a plan cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The kernel alone would not hold the policy exactly.
+    #[error(
+        "Landlock alone cannot enforce this policy exactly. These rules need the supervisor, which this version does \
+         not have; without it the following would be denied although the policy allows it:\n{needs}\n\
+         To run with these denials, and with what `clawguard-exec plan --mode kernel` lists as not enforced: \
+         clawguard-exec --mode kernel -- COMMAND"
+    )]
+    NeedsSupervisor {
+        /// The rules, and what each would lose.
+        needs: String,
+    },
+    /// A directory cannot be made.
+    #[error("cannot make the directory `{directory}`")]
+    Create {
+        /// The directory.
+        directory: AbsPath,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A path cannot be opened for its rule.
+    #[error("cannot open `{path}` for its Landlock rule")]
+    Open {
+        /// The path.
+        path: AbsPath,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The kernel refused the ruleset.
+    #[error("the kernel refused the Landlock ruleset")]
+    Ruleset(#[from] RulesetError),
+}

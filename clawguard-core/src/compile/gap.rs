@@ -1,0 +1,51 @@
+//! Where Landlock alone would answer otherwise than the law: always by denying more, never by denying less.
+
+#![forbid(unsafe_code)]
+
+use crate::access::{Access, AccessSet};
+use crate::decide::RuleId;
+use crate::path::AbsPath;
+
+/// What Landlock cannot say at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lack {
+    /// Beneath this directory the access is decided in more than one way: the directory cannot be listed, and a name
+    /// made later gets nothing.
+    Mixed(Access),
+    /// Entries of this directory cannot be made, removed or moved, although `w` holds for all of them.
+    Entries,
+    /// Nothing is there, so nothing can be granted.
+    Missing,
+    /// A file can be written, but not removed and made again: that is a right of its directory.
+    FileName,
+    /// Landlock lets nothing be executed that it does not also let be read.
+    ExecuteUnread,
+}
+
+/// One such place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) path: AbsPath,
+    pub(crate) lack: Lack,
+    /// The accesses that are denied although the law may allow them.
+    pub(crate) access: AccessSet,
+    /// The rules that make it so.
+    pub(crate) causes: Vec<RuleId>,
+    /// The rule that allows what is denied here, if one does.
+    pub(crate) allowed_by: Option<RuleId>,
+}
+
+impl Lack {
+    /// What is denied although the law allows it, in words.
+    pub(crate) fn describe(self, path: &AbsPath) -> String {
+        match self {
+            Lack::Mixed(Access::Read) => format!("listing `{path}`, and reading what is made in it later"),
+            Lack::Mixed(Access::Write) => format!("making, removing and moving entries of `{path}`"),
+            Lack::Mixed(Access::Execute) => format!("executing what is made in `{path}` later"),
+            Lack::Entries => format!("making, removing and moving entries of `{path}`"),
+            Lack::Missing => format!("`{path}`, which does not exist"),
+            Lack::FileName => format!("removing or replacing the file `{path}`"),
+            Lack::ExecuteUnread => format!("executing `{path}`, which may not be read"),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a person should look at in a policy that is not wrong.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+
+use super::Plan;
+use crate::access::{Access, AccessSet};
+use crate::decide::{Decider, Meaning, RuleId};
+use crate::path::AbsPath;
+use crate::policy::{Effect, Origin};
+use crate::resolve::{AtFront, ResolvedPolicy, Spelled};
+
+/// A remark on a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lint {
+    /// A name for programs: `shadowed`, `exception`, `redundant`, `missing`, `replaceable`.
+    pub kind: &'static str,
+    /// The rule that it is about.
+    pub rule: RuleId,
+    /// The remark, in words.
+    pub text: String,
+}
+
+impl Plan {
+    /// Remarks on the policy, in the order of its rules.
+    #[must_use]
+    pub fn lints(&self) -> Vec<Lint> {
+        let policy = &self.policy;
+        let mut decider = policy.decider();
+        let mut lints = exceptions(policy, &mut decider);
+        for one in policy.spelled.iter().filter(|one| is_judged(policy, one)) {
+            lints.extend(shadowed(policy, one, &mut decider));
+            lints.extend(redundant(policy, one));
+            lints.extend(missing(policy, one));
+            lints.extend(replaceable(policy, one, &mut decider));
+        }
+        lints.sort_by(|a, b| (a.rule, a.kind, &a.text).cmp(&(b.rule, b.kind, &b.text)));
+        lints.dedup();
+        lints
+    }
+}
+
+/// Presets are ours to keep tidy: only the user's own rules are remarked on.
+fn is_judged(policy: &ResolvedPolicy, one: &Spelled) -> bool {
+    policy.rule(one.rule).origin.is_user()
+}
+
+/// `/etc` is blocked except what exact allowed rules name inside it.
+fn exceptions(policy: &ResolvedPolicy, decider: &mut Decider) -> Vec<Lint> {
+    let mut pierced: BTreeMap<RuleId, BTreeMap<RuleId, AccessSet>> = BTreeMap::new();
+    for one in &policy.spelled {
+        let rule = policy.rule(one.rule);
+        if rule.effect != Effect::Allowed || !one.is_exact {
+            continue;
+        }
+        for access in rule.access.iter() {
+            if let Some(block) = block_pierced_at(decider, &one.front, access) {
+                let by_block = pierced.entry(block).or_default();
+                let set = by_block.entry(one.rule).or_default();
+                *set = set.with(access);
+            }
+        }
+    }
+    let lint = |(block, through): (RuleId, BTreeMap<RuleId, AccessSet>)| {
+        let except = through.iter().map(|(id, access)| {
+            let rule = policy.rule(*id);
+            format!("{access} on `{}` ({})", rule.pattern, rule.origin)
+        });
+        let except: Vec<String> = except.collect();
+        let rule = policy.rule(block);
+        let text = format!("`{}` ({}) is blocked except {}", rule.pattern, rule.origin, except.join(", "));
+        Lint { kind: "exception", rule: block, text }
+    };
+    pierced.into_iter().map(lint).collect()
+}
+
+/// The deepest blocked rule that an exact allowed rule at `path` goes through.
+fn block_pierced_at(decider: &mut Decider, path: &AbsPath, access: Access) -> Option<RuleId> {
+    let state = decider.walk(path);
+    if !decider.standing(state, access).is_exception() {
+        return None;
+    }
+    let mut at = Some(path.clone());
+    while let Some(path) = at {
+        let state = decider.walk(&path);
+        let is_block = |meaning| matches!(meaning, Meaning::BlockedExact | Meaning::BlockedWild);
+        let block = decider.accepts(state).find(|accept| is_block(accept.meaning) && accept.access.contains(access));
+        if let Some(block) = block {
+            return Some(block.rule);
+        }
+        at = path.parent();
+    }
+    None
+}
+
+/// An allowed path that a block shadows.
+fn shadowed(policy: &ResolvedPolicy, one: &Spelled, decider: &mut Decider) -> Option<Lint> {
+    let rule = policy.rule(one.rule);
+    if rule.effect != Effect::Allowed {
+        return None;
+    }
+    let state = decider.walk(one.real_front());
+    let is_lost = |access: &Access| {
+        let verdict = decider.decision(state).verdict(*access);
+        let settled = decider.is_settled(state, *access, crate::decide::Guards::All);
+        verdict.rule().filter(|_| !verdict.is_allowed() && settled)
+    };
+    let (access, block) = rule.access.iter().find_map(|access| Some((access, is_lost(&access)?)))?;
+    let text = format!(
+        "`{}` ({}) can never allow {access}: {} is in the way",
+        rule.pattern,
+        rule.origin,
+        policy.rule(block)
+    );
+    Some(Lint { kind: "shadowed", rule: one.rule, text })
+}
+
+/// A rule without which every decision would be the same.
+fn redundant(policy: &ResolvedPolicy, one: &Spelled) -> Option<Lint> {
+    let rule = policy.rule(one.rule);
+    if !one.is_exact || rule.origin == (Origin::BuiltIn { part: Origin::DEFAULT }) {
+        return None;
+    }
+    let without = policy.law.without(one.rule, one.real_front());
+    let is_moot = |access: Access| {
+        let (verdict, settled) = without[access.index()];
+        settled
+            && match rule.effect {
+                Effect::Allowed => verdict.is_allowed(),
+                Effect::Blocked | Effect::Guard => !verdict.is_allowed(),
+            }
+    };
+    if !rule.access.iter().all(is_moot) {
+        return None;
+    }
+    let first = rule.access.iter().next()?;
+    let reason = policy.reason(without[first.index()].0);
+    let text = format!("`{}` ({}) never matters: {reason}", rule.pattern, rule.origin);
+    Some(Lint { kind: "redundant", rule: one.rule, text })
+}
+
+fn missing(policy: &ResolvedPolicy, one: &Spelled) -> Option<Lint> {
+    let rule = policy.rule(one.rule);
+    let made = || policy.create.iter().any(|made| made.starts_with(one.real_front()));
+    if rule.effect != Effect::Allowed || one.is_at_front != AtFront::Nothing || made() {
+        return None;
+    }
+    let text = format!(
+        "`{}` ({}): there is no `{}` (an allowed path with a trailing `/` is made before the start)",
+        rule.pattern, rule.origin, one.front
+    );
+    Some(Lint { kind: "missing", rule: one.rule, text })
+}
+
+/// A Landlock rule on a file holds for the file, not for its name: an update that puts a new one there loses it.
+fn replaceable(policy: &ResolvedPolicy, one: &Spelled, decider: &mut Decider) -> Option<Lint> {
+    let rule = policy.rule(one.rule);
+    if rule.effect != Effect::Allowed || !one.is_exact || one.is_at_front != AtFront::Other {
+        return None;
+    }
+    let parent = one.real_front().parent()?;
+    let state = decider.walk(&parent);
+    let is_lost = |access: &Access| !decider.decision(state).verdict(*access).is_allowed();
+    let lost: AccessSet = rule.access.iter().filter(is_lost).collect();
+    if lost.is_empty() {
+        return None;
+    }
+    let what = if lost.contains(Access::Execute) { "program" } else { "file" };
+    let text = format!(
+        "`{}` ({}) is a {what}: in kernel mode, {lost} is lost when another {what} takes its place, until the next start",
+        rule.pattern, rule.origin
+    );
+    Some(Lint { kind: "replaceable", rule: one.rule, text })
+}

@@ -1,0 +1,253 @@
+//! A resolved policy in the kernel's words: Landlock rules, seccomp programs, and the ledger of who holds what.
+//!
+//! Reads the disk to see what exists; changes nothing and applies nothing.
+
+#![forbid(unsafe_code)]
+
+pub(crate) mod filter;
+mod gap;
+mod ledger;
+mod lint;
+mod region;
+mod rights;
+#[cfg(test)]
+mod tests;
+
+use landlock::ABI;
+use seccompiler::BpfProgram;
+
+pub use self::filter::{DeniedCall, denied_calls};
+use self::gap::{Gap, Lack};
+pub use self::ledger::{Holder, LedgerRow};
+pub use self::lint::Lint;
+pub(crate) use self::region::What;
+use self::rights::Rights;
+use crate::decide::RuleId;
+use crate::kernel::KernelSupport;
+use crate::path::AbsPath;
+use crate::policy::Origin;
+use crate::resolve::ResolvedPolicy;
+
+/// Who enforces a policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Whatever the policy needs; what cannot be enforced exactly is refused.
+    #[default]
+    Auto,
+    /// The kernel alone: denies more where it cannot tell apart what the policy does, and leaves metadata, sockets
+    /// and guards of missing files open.
+    Kernel,
+}
+
+/// A Landlock rule: rights that hold for a path and everything beneath it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LandlockRule {
+    /// The path, without links.
+    pub path: AbsPath,
+    pub(crate) rights: Rights,
+    pub(crate) what: What,
+}
+
+impl LandlockRule {
+    /// The kernel's names of the rights.
+    #[must_use]
+    pub fn rights(&self) -> Vec<&'static str> {
+        rights::names(self.rights)
+    }
+}
+
+/// A rule that needs the supervisor, and for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The rule.
+    pub rule: RuleId,
+    /// What Landlock alone would deny although the policy allows it.
+    pub what: String,
+}
+
+/// What will be asked of the kernel, as data; the third stage of the pipeline.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) policy: ResolvedPolicy,
+    pub(crate) kernel: KernelSupport,
+    pub(crate) rules: Vec<LandlockRule>,
+    pub(crate) programs: Vec<BpfProgram>,
+    mode: Mode,
+    gaps: Vec<Gap>,
+    is_cut_short: bool,
+}
+
+impl ResolvedPolicy {
+    /// Compiles the policy for a kernel.
+    ///
+    /// # Errors
+    /// [`CompileError`] when the kernel has no Landlock, or, in [`Mode::Auto`], too old a one.
+    pub fn compile(self, kernel: &KernelSupport, mode: Mode) -> Result<Plan, CompileError> {
+        match (kernel.landlock_abi, mode) {
+            (0, Mode::Auto | Mode::Kernel) => return Err(CompileError::NoLandlock),
+            (abi, Mode::Auto) if abi < KernelSupport::FULL_ABI => {
+                return Err(CompileError::OldLandlock { abi, missing: kernel.missing().join("; ") });
+            }
+            (_, Mode::Auto | Mode::Kernel) => {}
+        }
+        let abi: ABI = kernel.abi();
+        let regions = region::walk(&self, abi, mode);
+        let rule = |(path, (rights, what))| LandlockRule { path, rights, what };
+        Ok(Plan {
+            programs: filter::programs(kernel.arch).map_err(|error| CompileError::Filter(error.into()))?,
+            rules: regions.rules.into_iter().map(rule).collect(),
+            gaps: regions.gaps,
+            is_cut_short: regions.is_cut_short,
+            kernel: kernel.clone(),
+            policy: self,
+            mode,
+        })
+    }
+}
+
+impl Plan {
+    /// The policy that was compiled.
+    #[must_use]
+    pub fn policy(&self) -> &ResolvedPolicy {
+        &self.policy
+    }
+
+    /// The mode that it was compiled for.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The kernel that it was compiled for.
+    #[must_use]
+    pub fn kernel(&self) -> &KernelSupport {
+        &self.kernel
+    }
+
+    /// The Landlock rules, by path.
+    #[must_use]
+    pub fn landlock_rules(&self) -> &[LandlockRule] {
+        &self.rules
+    }
+
+    /// The Landlock rights that are denied wherever no rule grants them.
+    #[must_use]
+    pub fn handled_rights(&self) -> Vec<&'static str> {
+        rights::names(rights::handled(self.kernel.abi()))
+    }
+
+    /// The Landlock scopes: what of other processes is out of reach.
+    #[must_use]
+    pub fn scopes(&self) -> &'static [&'static str] {
+        if self.kernel.landlock_abi >= 6 { &["abstract_unix_socket", "signal"] } else { &[] }
+    }
+
+    /// The user's rules for which Landlock alone would answer an open, create, remove or exec otherwise than the law.
+    ///
+    /// Empty: the kernel holds the policy.
+    #[must_use]
+    pub fn needs(&self) -> Vec<Need> {
+        let mut needs: Vec<Need> = Vec::new();
+        for gap in self.gaps.iter() {
+            let what = gap.lack.describe(&gap.path);
+            for rule in self.blamed(gap) {
+                if !needs.iter().any(|need| need.rule == rule) {
+                    needs.push(Need { rule, what: what.clone() });
+                }
+            }
+        }
+        needs.sort_by_key(|need| need.rule);
+        needs
+    }
+
+    /// The user's rules that make a gap: his own, or his allowed one that a preset's directory stands in.
+    fn blamed(&self, gap: &Gap) -> Vec<RuleId> {
+        let is_user = |rule: &RuleId| self.policy.rule(*rule).origin.is_user();
+        let users: Vec<RuleId> = gap.causes.iter().copied().filter(is_user).collect();
+        if !users.is_empty() {
+            return users;
+        }
+        // Guards and the working directory's pin are printed, not counted.
+        let is_preset = |rule: &RuleId| matches!(self.policy.rule(*rule).origin, Origin::Preset { .. });
+        let in_the_way = gap.causes.iter().any(is_preset) && gap.lack != Lack::Missing;
+        gap.allowed_by.filter(|rule| in_the_way && is_user(rule)).into_iter().collect()
+    }
+
+    /// What the kernel denies although the policy allows it, one sentence each.
+    #[must_use]
+    pub fn denied_more(&self) -> Vec<String> {
+        let counts = |gap: &&Gap| {
+            // What a preset or guard lacks is told only where it meddles with what the user allows.
+            !self.blamed(gap).is_empty() || gap.lack != Lack::Missing && self.is_users(gap)
+        };
+        let mut sentences: Vec<String> = self.gaps.iter().filter(counts).map(|gap| self.explain(gap)).collect();
+        if self.is_cut_short {
+            sentences.push(
+                "a directory holds more than can be told apart at the start: the rest of it is denied".to_owned(),
+            );
+        }
+        sentences
+    }
+
+    fn is_users(&self, gap: &Gap) -> bool {
+        gap.allowed_by.is_some_and(|rule| self.policy.rule(rule).origin.is_user())
+    }
+
+    fn explain(&self, gap: &Gap) -> String {
+        let what = gap.lack.describe(&gap.path);
+        match gap.causes.first() {
+            Some(rule) => format!("{what}: {}", self.policy.rule(*rule)),
+            None => what,
+        }
+    }
+
+    /// What nobody holds in this mode, one sentence each.
+    #[must_use]
+    pub fn left_open(&self) -> Vec<String> {
+        let mut open = vec![
+            "metadata: chmod, chown, times and extended attributes, even of blocked files".to_owned(),
+            "watching with inotify, and listing extended attributes".to_owned(),
+            "background processes that outlive the command: they stay confined, but nobody ends them".to_owned(),
+        ];
+        if self.kernel.landlock_abi < 9 {
+            open.push("connecting to unix sockets by path (Landlock ABI 9)".to_owned());
+        }
+        open.extend(self.unguarded().map(|rule| {
+            format!("making `{}`, which does not exist yet (guard)", self.policy.rule(rule).pattern)
+        }));
+        open.extend(self.kernel.missing().into_iter().map(str::to_owned));
+        if self.policy.listen == Some(crate::policy::Listen::Loopback) {
+            open.push("`network.listen: loopback`: any address can be listened on".to_owned());
+        }
+        let logging = &self.policy.logging;
+        if logging.file_access || logging.commands || logging.denials == Some(true) || logging.on_denied.is_some() {
+            open.push("logging: nobody sees what is denied, opened or run".to_owned());
+        }
+        open
+    }
+}
+
+/// Why a policy cannot be compiled for a kernel.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The kernel has no Landlock.
+    #[error(
+        "this kernel has no Landlock (Linux 5.13 or newer, with `landlock` in the list of security modules, \
+         CONFIG_LSM or lsm=): nothing can be enforced"
+    )]
+    NoLandlock,
+    /// The kernel's Landlock is too old for the exact meaning of a policy.
+    #[error(
+        "this kernel's Landlock ABI is {abi}, which leaves open: {missing}. \
+         To run with these gaps: clawguard-exec --mode kernel -- COMMAND"
+    )]
+    OldLandlock {
+        /// The kernel's ABI.
+        abi: u32,
+        /// What it cannot hold.
+        missing: String,
+    },
+    /// The seccomp programs cannot be built.
+    #[error("the seccomp filter cannot be built")]
+    Filter(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

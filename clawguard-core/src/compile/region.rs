@@ -1,0 +1,349 @@
+//! The walk from `/` to the largest places for which one Landlock rule says exactly what the law says.
+//!
+//! Where an access is *settled* it becomes a right of one rule. Where it is mixed, what exists is visited one level
+//! down and what does not exist yet gets nothing: the walk may deny more than the law, never less. How far it goes
+//! depends on the policy, and where everything beneath is mixed, on a fixed budget: never on the number of files.
+
+#![forbid(unsafe_code)]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+use landlock::{ABI, BitFlags};
+
+use super::Mode;
+use super::gap::{Gap, Lack};
+use super::rights::{self, Rights};
+use crate::access::{Access, AccessSet};
+use crate::decide::{Accept, Decider, Guards, Meaning, RuleId, StateId};
+use crate::path::AbsPath;
+use crate::policy::Case;
+use crate::resolve::{ResolvedPolicy, folding};
+
+/// Directory entries that are looked at, at most, where everything beneath is mixed.
+const BUDGET: usize = 8 * 1024;
+
+/// Names that are visited last when the budget is short: programs do not need them to run.
+const LATER: [&[u8]; 6] = [b"share", b"include", b"src", b"doc", b"man", b"locale"];
+
+/// Names that no pattern spells: what becomes of a file that somebody makes later, hidden or not.
+const FRESH: [&[u8]; 2] = [b"\x01clawguard\x01", b".\x01clawguard\x01"];
+
+/// Live rules that a gap names, at most.
+const CAUSES: usize = 16;
+
+/// The outcome of the walk.
+#[derive(Debug, Default)]
+pub(super) struct Regions {
+    /// Rights by path; each flows down to everything beneath.
+    pub(super) rules: BTreeMap<AbsPath, (Rights, What)>,
+    pub(super) gaps: Vec<Gap>,
+    /// Did the budget end the walk early?
+    pub(super) is_cut_short: bool,
+}
+
+/// What a rule was planned for; something else found later gets nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Directory,
+    File,
+}
+
+pub(super) fn walk(policy: &ResolvedPolicy, abi: ABI, mode: Mode) -> Regions {
+    let mut walk = Walk {
+        policy,
+        decider: policy.decider(),
+        abi,
+        mode,
+        made: policy.create.iter().chain(&policy.temporary).cloned().collect(),
+        has_casefold: folding::is_supported(),
+        wide: VecDeque::new(),
+        later: VecDeque::new(),
+        budget: BUDGET,
+        out: Regions::default(),
+    };
+    let root = Place {
+        path: AbsPath::root(),
+        state: walk.decider.root(),
+        inherited: BitFlags::EMPTY,
+        named: Named::ByRule,
+    };
+    walk.visit(root);
+    while let Some(place) = walk.wide.pop_front().or_else(|| walk.later.pop_front()) {
+        walk.visit(place);
+    }
+    walk.out
+}
+
+struct Walk<'a> {
+    policy: &'a ResolvedPolicy,
+    decider: Decider,
+    abi: ABI,
+    mode: Mode,
+    /// Directories that will exist at the start.
+    made: BTreeSet<AbsPath>,
+    has_casefold: bool,
+    /// Directories beneath which everything is mixed, nearest first.
+    wide: VecDeque<Place>,
+    later: VecDeque<Place>,
+    budget: usize,
+    out: Regions,
+}
+
+/// How the walk came to a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    /// A pattern spells its name.
+    ByRule,
+    /// It was found in a directory.
+    Found,
+}
+
+struct Place {
+    path: AbsPath,
+    state: StateId,
+    inherited: Rights,
+    named: Named,
+}
+
+/// What is at a path, for Landlock.
+enum Kind {
+    Directory,
+    File { links: u64 },
+    /// A link (the real path is judged, not this one), a socket (opened by nobody), or nothing.
+    Other,
+    Nothing,
+}
+
+/// How one access stands at a directory.
+#[derive(Clone, Copy)]
+struct Stand {
+    allowed: bool,
+    settled: bool,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, place: Place) {
+        match self.kind(&place.path) {
+            Kind::Directory => self.directory(place),
+            Kind::File { links } => self.file(&place, links),
+            Kind::Other => {}
+            Kind::Nothing => self.missing(&place),
+        }
+    }
+
+    fn kind(&self, path: &AbsPath) -> Kind {
+        // The whole path must be free of links: rules are opened that way, and elsewhere they would never apply.
+        match std::fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_dir() => Kind::Directory,
+            Ok(metadata) if metadata.is_symlink() || metadata.file_type().is_socket() => Kind::Other,
+            Ok(metadata) => Kind::File { links: metadata.nlink() },
+            Err(_) if self.made.iter().any(|made| made.starts_with(path)) => Kind::Directory,
+            Err(_) => Kind::Nothing,
+        }
+    }
+
+    fn stand(&self, state: StateId, access: Access) -> Stand {
+        Stand {
+            allowed: self.decider.decision(state).verdict(access).is_allowed(),
+            settled: self.decider.is_settled(state, access, Guards::OfWhatExists),
+        }
+    }
+
+    fn allowed(&self, state: StateId) -> AccessSet {
+        let decision = self.decider.decision(state);
+        Access::ALL.into_iter().filter(|access| decision.verdict(*access).is_allowed()).collect()
+    }
+
+    /// The accesses that are allowed at a state or may be allowed beneath it.
+    fn may_allow(&self, state: StateId) -> AccessSet {
+        let live = self.decider.live(state);
+        let may = |access: &Access| self.decider.standing(state, *access).may_allow(*access, live);
+        Access::ALL.into_iter().filter(may).collect()
+    }
+
+    fn file(&mut self, place: &Place, links: u64) {
+        let allowed = self.allowed(place.state);
+        // A rule on a file holds for its every name, and the law judges each name alone. Where a rule spells the
+        // name, the user chose this file; a file that was only found may be another one's second name.
+        if place.named == Named::Found && links > 1 {
+            return;
+        }
+        self.grant(place, rights::file(allowed, self.abi), What::File);
+        self.unread_execute(place, allowed);
+        let names = |accept: &&Accept| {
+            accept.meaning == Meaning::AllowedExact && accept.access.contains(Access::Write)
+        };
+        let named: Vec<RuleId> = self.decider.accepts(place.state).filter(names).map(|accept| accept.rule).collect();
+        let may_be_replaced = place.inherited.contains(rights::entries(self.abi));
+        if allowed.contains(Access::Write) && !named.is_empty() && !may_be_replaced && !is_device(&place.path) {
+            self.gap(place, Lack::FileName, Access::Write.into(), named);
+        }
+    }
+
+    fn directory(&mut self, mut place: Place) {
+        let stand = Access::ALL.map(|access| self.stand(place.state, access));
+        let [read, write, execute] = stand;
+        let granted: AccessSet =
+            Access::ALL.into_iter().filter(|access| stand[access.index()].allowed && stand[access.index()].settled).collect();
+        let mut own = rights::contents(granted, self.abi);
+        // Moving an entry changes its name for every access, so entries are granted only where each is decided alike.
+        let alike = stand.iter().all(|stand| stand.settled) && !self.decider.live(place.state).pins();
+        if write.allowed && alike {
+            own |= rights::entries(self.abi);
+        }
+        self.grant(&place, own, What::Directory);
+        place.inherited |= own;
+        if granted.contains(Access::Execute) && read.settled {
+            self.unread_execute(&place, self.allowed(place.state));
+        }
+        if write.allowed && write.settled && !alike {
+            self.entries_gap(&place, [read, execute]);
+        }
+        if stand.iter().all(|stand| stand.settled) && (alike || !write.allowed) {
+            return;
+        }
+        self.children(&place, stand);
+    }
+
+    fn children(&mut self, place: &Place, stand: [Stand; 3]) {
+        let case = self.case(&place.path);
+        let fresh = FRESH.map(|name| self.decider.step(place.state, name, case));
+        let fresh = fresh.into_iter().fold(AccessSet::EMPTY, |set, state| set.union(self.may_allow(state)));
+        let live = self.wildcards_allow(place.state);
+        for access in Access::ALL {
+            let Stand { allowed, settled } = stand[access.index()];
+            if !settled && (allowed || fresh.contains(access) || live.contains(access)) {
+                let causes = self.causes(place.state, access, allowed || fresh.contains(access));
+                self.gap(place, Lack::Mixed(access), access.into(), causes);
+            }
+        }
+        let named = self.decider.literal_names(place.state);
+        for name in &named {
+            self.child(place, name, case, Named::ByRule);
+        }
+        let open = !fresh.union(live).is_empty();
+        if open && !is_made_by_the_kernel(&place.path) {
+            self.found(place, &named, case);
+        }
+    }
+
+    /// The accesses that a wildcard may allow in names that exist although no fresh name gets them: `/h/*.txt`.
+    fn wildcards_allow(&self, state: StateId) -> AccessSet {
+        let live = self.decider.live(state);
+        let wild = self.decider.wildcards_allow(state);
+        let may = |access: &Access| self.decider.standing(state, *access).may_allow(*access, live);
+        wild.iter().filter(may).collect()
+    }
+
+    fn found(&mut self, place: &Place, named: &[Vec<u8>], case: Case) {
+        let Ok(entries) = std::fs::read_dir(&place.path) else { return };
+        for entry in entries.flatten() {
+            if self.budget == 0 {
+                self.out.is_cut_short = true;
+                return;
+            }
+            let name = entry.file_name();
+            let name = name.as_bytes();
+            if named.binary_search_by(|named| named.as_slice().cmp(name)).is_ok() {
+                continue;
+            }
+            self.budget -= 1;
+            self.child(place, name, case, Named::Found);
+        }
+    }
+
+    fn child(&mut self, parent: &Place, name: &[u8], case: Case, named: Named) {
+        let state = self.decider.step(parent.state, name, case);
+        if self.may_allow(state).is_empty() {
+            return;
+        }
+        let child = Place { path: parent.path.join(name), state, inherited: parent.inherited, named };
+        // Beneath it everything stands as here, so no level down would settle anything.
+        let is_endless = named == Named::Found && self.decider.decides_alike(parent.state, state);
+        match (is_endless && child.path.as_path().is_dir(), self.mode) {
+            (false, _) => self.visit(child),
+            (true, Mode::Auto) => {}
+            (true, Mode::Kernel) if LATER.contains(&name) => self.later.push_back(child),
+            (true, Mode::Kernel) => self.wide.push_back(child),
+        }
+    }
+
+    fn case(&self, directory: &AbsPath) -> Case {
+        let by_place = self.policy.law.folding().case(directory, directory.depth());
+        if by_place == Case::Sensitive && self.has_casefold && folding::has_flag(directory) {
+            return Case::Folded;
+        }
+        by_place
+    }
+
+    fn missing(&mut self, place: &Place) {
+        let access = self.may_allow(place.state);
+        let allows = |accept: &Accept| matches!(accept.meaning, Meaning::AllowedExact | Meaning::Allowed);
+        let here = self.decider.accepts(place.state).filter(|accept| allows(accept)).map(|accept| accept.rule);
+        let mut causes: Vec<RuleId> = here.collect();
+        causes.extend(self.decider.beneath(place.state, CAUSES, allows));
+        self.gap(place, Lack::Missing, access, causes);
+    }
+
+    fn unread_execute(&mut self, place: &Place, allowed: AccessSet) {
+        if allowed.contains(Access::Execute) && !allowed.contains(Access::Read) {
+            let causes = self.decider.decision(place.state).verdict(Access::Execute).rule().into_iter().collect();
+            self.gap(place, Lack::ExecuteUnread, Access::Execute.into(), causes);
+        }
+    }
+
+    fn entries_gap(&mut self, place: &Place, others: [Stand; 2]) {
+        let mut causes: Vec<RuleId> = Vec::new();
+        for (access, stand) in [Access::Read, Access::Execute].into_iter().zip(others) {
+            if !stand.settled {
+                causes.extend(self.causes(place.state, access, stand.allowed));
+            }
+        }
+        let pins = self.decider.beneath(place.state, CAUSES, |accept| accept.meaning == Meaning::Pin);
+        causes.extend(pins);
+        self.gap(place, Lack::Entries, Access::Write.into(), causes);
+    }
+
+    /// The rules that make an access mixed: those that deny in what is allowed, those that allow in what is not.
+    fn causes(&self, state: StateId, access: Access, is_allowed: bool) -> Vec<RuleId> {
+        self.decider.beneath(state, CAUSES, |accept| {
+            let denies = match accept.meaning {
+                Meaning::BlockedExact | Meaning::BlockedWild | Meaning::Guard => true,
+                Meaning::GuardOfNothing | Meaning::Pin => return false,
+                Meaning::AllowedExact | Meaning::Allowed => false,
+            };
+            accept.access.contains(access) && denies == is_allowed
+        })
+    }
+
+    fn grant(&mut self, place: &Place, rights: Rights, what: What) {
+        let rights = rights & !place.inherited;
+        if !rights.is_empty() {
+            self.out.rules.insert(place.path.clone(), (rights, what));
+        }
+    }
+
+    fn gap(&mut self, place: &Place, lack: Lack, access: AccessSet, mut causes: Vec<RuleId>) {
+        causes.sort_unstable();
+        causes.dedup();
+        let decision = self.decider.decision(place.state);
+        let allowed_by = access
+            .iter()
+            .map(|access| decision.verdict(access))
+            .find(|verdict| verdict.is_allowed())
+            .and_then(crate::decide::Verdict::rule);
+        self.out.gaps.push(Gap { path: place.path.clone(), lack, access, causes, allowed_by });
+    }
+}
+
+/// Directories whose entries are processes and kernel objects, some of them other people's.
+fn is_made_by_the_kernel(path: &AbsPath) -> bool {
+    ["/proc", "/sys"].iter().any(|top| path.as_path().starts_with(top))
+}
+
+fn is_device(path: &AbsPath) -> bool {
+    let kind = std::fs::symlink_metadata(path).map(|metadata| metadata.file_type());
+    kind.is_ok_and(|kind| kind.is_char_device() || kind.is_block_device())
+}

@@ -1,0 +1,201 @@
+//! The command line: words in, values out.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clawguard_core::{AccessSet, Mode};
+
+/// Run a command confined to a written policy: no root, no container, no daemon.
+#[derive(Debug, Parser)]
+#[command(
+    name = "clawguard-exec",
+    version,
+    after_help = "Exit status: the command's own; 125 if clawguard failed and nothing was started, 126 if the \
+                  command cannot be executed, 127 if it is not found.",
+    after_long_help = EXAMPLES,
+    override_usage = "clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...\n       clawguard-exec check [OPTIONS] [PATH]...\n       \
+                      clawguard-exec plan [OPTIONS] [-- COMMAND]\n       clawguard-exec presets [NAME]"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArguments,
+
+    /// Who enforces: whatever the policy needs, or the kernel alone (denies more, and says what it leaves open)
+    #[arg(long, value_enum, value_name = "MODE", default_value = "auto", global = true)]
+    pub(crate) mode: ModeArgument,
+
+    /// Let the command inherit descriptor N besides 0, 1 and 2; `auto`: what systemd, node or make announce
+    #[arg(long, value_name = "N|auto", value_parser = keep)]
+    pub(crate) keep_fd: Vec<Keep>,
+
+    /// Do not name the policy on stderr
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    #[command(subcommand)]
+    pub(crate) task: Option<Task>,
+
+    /// The command and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  clawguard-exec -- openclaw gateway run           the policy that is found, or the built-in default
+  clawguard-exec --policy p.yaml -- node agent.js  this policy
+  clawguard-exec --allow ./project -- bash         the built-in default for another directory
+  clawguard-exec check ~/.ssh/id_ed25519           what the policy says of a path, and which line says it
+  clawguard-exec plan -- openclaw                  who enforces each line
+
+A policy is looked for in this order: --policy, $CLAWGUARD_POLICY, $XDG_CONFIG_HOME/clawguard/policy.yaml,
+~/.openclaw/config.yaml if it has security.file_access, the built-in default (the working directory, without
+secrets).
+
+Exit status: the command's own; 125 if clawguard failed and nothing was started, 126 if the command cannot be
+executed, 127 if it is not found.";
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArguments {
+    /// Use this policy
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// Allow a path, with these accesses (default: rwx); may repeat
+    #[arg(long, value_name = "PATH[:rwx]", global = true)]
+    pub(crate) allow: Vec<OsString>,
+
+    /// Block a path, for these accesses (default: rwx); may repeat
+    #[arg(long, value_name = "PATH[:rwx]", global = true)]
+    pub(crate) block: Vec<OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Say what the policy decides about paths, and which line decides; enforces nothing
+    Check(CheckArguments),
+    /// Print who enforces each rule, and what the kernel will be told; starts nothing
+    Plan(PlanArguments),
+    /// List the shipped presets, or print one
+    Presets(PresetsArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 0; with --access 1 if any of the accesses is denied for any path; 125 on errors.\n\n\
+    Example:\n  find . -print0 | clawguard-exec check --access r --stdin")]
+pub(crate) struct CheckArguments {
+    /// One JSON object a line, in the order of the paths
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Exit with 1 if any of these accesses is denied for any path
+    #[arg(long, value_name = "rwx", value_parser = access)]
+    pub(crate) access: Option<AccessSet>,
+
+    /// Read paths from standard input too, each ended by a NUL byte
+    #[arg(long)]
+    pub(crate) stdin: bool,
+
+    /// Judge as for this command, which may select a preset
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) command: Option<OsString>,
+
+    /// Paths; links that exist are followed first
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Plan as for this command, which may select a preset
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PresetsArguments {
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print this preset
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ModeArgument {
+    /// Whatever the policy needs; refuses what cannot be enforced exactly
+    Auto,
+    /// The kernel alone
+    Kernel,
+}
+
+impl From<ModeArgument> for Mode {
+    fn from(mode: ModeArgument) -> Mode {
+        match mode {
+            ModeArgument::Auto => Mode::Auto,
+            ModeArgument::Kernel => Mode::Kernel,
+        }
+    }
+}
+
+/// A descriptor to keep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Keep {
+    Number(u32),
+    Announced,
+}
+
+fn keep(text: &str) -> Result<Keep, String> {
+    if text == "auto" {
+        return Ok(Keep::Announced);
+    }
+    let number = text.parse::<u32>().ok().filter(|number| i32::try_from(*number).is_ok());
+    number.map(Keep::Number).ok_or_else(|| "a descriptor's number, or `auto`".to_owned())
+}
+
+fn access(text: &str) -> Result<AccessSet, clawguard_core::AccessError> {
+    AccessSet::parse(text)
+}
+
+/// Splits `PATH[:rwx]`. A colon before anything else belongs to the path.
+pub(crate) fn split_rule(text: &OsString) -> (OsString, Option<String>) {
+    let bytes = text.as_bytes();
+    let Some(colon) = bytes.iter().rposition(|&byte| byte == b':') else { return (text.clone(), None) };
+    let letters = &bytes[colon + 1..];
+    if letters.is_empty() || !letters.iter().all(|letter| b"rwx".contains(letter)) {
+        return (text.clone(), None);
+    }
+    let path = OsString::from_vec(bytes[..colon].to_vec());
+    (path, Some(String::from_utf8_lossy(letters).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn only_letters_of_accesses_end_a_rule() {
+        let split = |text: &str| {
+            let (path, access) = split_rule(&OsString::from(text));
+            (path.into_string().unwrap(), access)
+        };
+        assert_eq!(split("/a:rx"), ("/a".to_owned(), Some("rx".to_owned())));
+        assert_eq!(split("/a:b"), ("/a:b".to_owned(), None));
+        assert_eq!(split("/a:"), ("/a:".to_owned(), None));
+        assert_eq!(split("/a:b:w"), ("/a:b".to_owned(), Some("w".to_owned())));
+    }
+}

@@ -1,0 +1,50 @@
+//! Exit codes, all of them.
+
+use std::process::ExitCode;
+
+/// How the shim ends when it does not become the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// What was asked is done.
+    Done,
+    /// `check --access`: something is denied.
+    Denied,
+    /// The shim itself failed: nothing was started.
+    Ours,
+    /// The command was found and cannot be executed.
+    CannotExecute,
+    /// The command was not found.
+    NotFound,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Denied => 1,
+            Exit::Ours => 125,
+            Exit::CannotExecute => 126,
+            Exit::NotFound => 127,
+        })
+    }
+}
+
+/// An error and the exit code that it means.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Box<dyn std::error::Error>,
+    pub(crate) exit: Exit,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn std::error::Error>>) -> Failure {
+        Failure { error: error.into(), exit }
+    }
+}
+
+/// Every error of the library is ours unless somebody knows better.
+impl<E: std::error::Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure { error: Box::new(error), exit: Exit::Ours }
+    }
+}

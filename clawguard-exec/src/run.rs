@@ -1,0 +1,147 @@
+//! The main task: confine this process and become the command.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use clawguard_core::{
+    AbsPath, Access, ApplyError, Host, KeepDescriptors, KernelSupport, Links, Mode, Plan, ResolvedPolicy, escape,
+};
+
+use crate::cli::{Cli, Keep};
+use crate::exit::{Exit, Failure};
+use crate::{policy, report};
+
+/// Tells a second clawguard by which process it is confined.
+const CONFINED_BY: &str = "CLAWGUARD_PID";
+
+pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
+    let Some((program, arguments)) = cli.command.split_first() else {
+        let usage = "no command: clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]... (more: clawguard-exec --help)";
+        return Err(Failure::new(Exit::Ours, usage));
+    };
+    let host = Host::current()?;
+    refuse_second(&host)?;
+    let host = host.with_command(program);
+    let keep = keep(cli, &host)?;
+    let resolved = policy::resolve(cli, &host)?;
+    let file = find(program, &host)?;
+    let plan = resolved.compile(&KernelSupport::probe()?, cli.mode.into())?;
+    tell(&plan, cli);
+    may_execute(plan.policy(), &file)?;
+    let sandbox = plan.prepare()?.keep(&keep);
+    let mut command = Command::new(&file);
+    command.arg0(program).args(arguments).env(CONFINED_BY, std::process::id().to_string());
+    let error = sandbox.exec(command);
+    let exit = match &error {
+        ApplyError::Exec(source) if source.kind() == std::io::ErrorKind::NotFound => Exit::NotFound,
+        ApplyError::Exec(_) => Exit::CannotExecute,
+        ApplyError::Step { .. } | ApplyError::Spawn(_) | ApplyError::Threads(_) => Exit::Ours,
+    };
+    if exit == Exit::Ours {
+        return Err(Failure::new(exit, error));
+    }
+    let name = escape(file.as_os_str().as_bytes());
+    Err(Failure::new(exit, Unexecuted { name, source: error }))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("`{name}`")]
+struct Unexecuted {
+    name: String,
+    source: ApplyError,
+}
+
+/// What this run does not enforce, or denies although the policy allows it. The weaker mode's list is never silenced.
+fn tell(plan: &Plan, cli: &Cli) {
+    match plan.mode() {
+        Mode::Kernel => {
+            for open in plan.left_open() {
+                report::line(&format!("not enforced in kernel mode: {open}"));
+            }
+            for denied in plan.denied_more() {
+                report::line(&format!("denied in kernel mode although the policy may allow it: {denied}"));
+            }
+        }
+        Mode::Auto if cli.quiet || !plan.needs().is_empty() => {}
+        Mode::Auto => {
+            report::line(
+                "held by the kernel alone; not enforced: metadata, unix sockets by path, guards of missing files \
+                 (clawguard-exec plan lists all)",
+            );
+            for denied in plan.denied_more() {
+                report::line(&format!("denied although the policy may allow it: {denied}"));
+            }
+        }
+    }
+}
+
+/// A target that starts clawguard again would get a policy that means something else than it says.
+fn refuse_second(host: &Host) -> Result<(), Failure> {
+    let Some(by) = host.variable(CONFINED_BY) else { return Ok(()) };
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.map(str::trim).unwrap_or_default().to_owned()
+    };
+    if field("NoNewPrivs:") == "1" && field("Seccomp:") == "2" {
+        let by = escape(by.as_bytes());
+        let text = format!(
+            "already confined by clawguard, which started process {by}: a second policy inside it cannot mean what it \
+             says; run the command without clawguard-exec"
+        );
+        return Err(Failure::new(Exit::Ours, text));
+    }
+    Ok(())
+}
+
+fn keep(cli: &Cli, host: &Host) -> Result<KeepDescriptors, Failure> {
+    let mut keep = KeepDescriptors::none();
+    for one in &cli.keep_fd {
+        keep = match one {
+            Keep::Announced => keep.and_announced(&host.environment, std::process::id()),
+            Keep::Number(number) if !std::path::Path::new(&format!("/proc/self/fd/{number}")).exists() => {
+                return Err(Failure::new(Exit::Ours, format!("--keep-fd {number}: this descriptor is not open")));
+            }
+            Keep::Number(number) => keep.and(*number),
+        };
+    }
+    Ok(keep)
+}
+
+/// The command's file, as the shell would find it.
+fn find(program: &OsStr, host: &Host) -> Result<PathBuf, Failure> {
+    if let Some(found) = host.find_command(program) {
+        return Ok(found.as_path().to_owned());
+    }
+    let name = escape(program.as_bytes());
+    let is_there = program.as_bytes().contains(&b'/') && host.cwd.as_path().join(program).exists();
+    Err(if is_there {
+        Failure::new(Exit::CannotExecute, format!("`{name}` is not an executable file"))
+    } else {
+        Failure::new(Exit::NotFound, format!("`{name}`: command not found"))
+    })
+}
+
+/// Refuses a command that the policy itself denies, with the line that does: "Permission denied" would not tell.
+fn may_execute(policy: &ResolvedPolicy, file: &std::path::Path) -> Result<(), Failure> {
+    let real = Links::default().follow_raw(file.as_os_str().as_bytes());
+    let decision = policy.decider().decide(&real);
+    for access in [Access::Execute, Access::Read] {
+        let verdict = decision.verdict(access);
+        if !verdict.is_allowed() {
+            let reason = policy.reason(verdict);
+            let way = way_out(&real, verdict.rule().is_none());
+            let text = format!("the policy denies {access} on the command `{real}`: {reason}{way}");
+            return Err(Failure::new(Exit::CannotExecute, text));
+        }
+    }
+    Ok(())
+}
+
+fn way_out(path: &AbsPath, nothing_allows: bool) -> String {
+    let directory = path.parent().filter(|_| nothing_allows);
+    directory.map_or_else(String::new, |directory| format!("; to allow it: --allow {directory}:rx"))
+}
