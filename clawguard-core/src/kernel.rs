@@ -61,7 +61,11 @@ impl KernelSupport {
             (6, "abstract unix sockets of processes outside (Landlock ABI 6)"),
             (6, "signals to processes outside (Landlock ABI 6)"),
         ];
-        since.into_iter().filter(|(abi, _)| self.landlock_abi < *abi).map(|(_, what)| what).collect()
+        since
+            .into_iter()
+            .filter(|(abi, _)| self.landlock_abi < *abi)
+            .map(|(_, what)| what)
+            .collect()
     }
 }
 

@@ -12,7 +12,10 @@ use crate::policy;
 
 pub(crate) fn check(cli: &Cli, arguments: &CheckArguments) -> Result<Exit, Failure> {
     if arguments.paths.is_empty() && !arguments.stdin {
-        return Err(Failure::new(Exit::Ours, "nothing to check: name paths, or give them with --stdin"));
+        return Err(Failure::new(
+            Exit::Ours,
+            "nothing to check: name paths, or give them with --stdin",
+        ));
     }
     let mut host = Host::current()?;
     host = host.with_preview_of_temporary();
@@ -71,7 +74,10 @@ impl<W: Write> Check<'_, W> {
         let asked = self.arguments.access.unwrap_or_default();
         self.denied |= asked.iter().any(|access| !decision.verdict(access).is_allowed());
         if self.arguments.json {
-            serde_json::to_writer(&mut self.out, &json::Check::new(self.policy, path, real.as_bytes(), &decision))?;
+            serde_json::to_writer(
+                &mut self.out,
+                &json::Check::new(self.policy, path, real.as_bytes(), &decision),
+            )?;
             self.out.write_all(b"\n")?;
         } else {
             let name = escape(path);

@@ -83,8 +83,10 @@ pub(crate) enum Task {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0; with --access 1 if any of the accesses is denied for any path; 125 on errors.\n\n\
-    Example:\n  find . -print0 | clawguard-exec check --access r --stdin")]
+#[command(
+    after_help = "Exit status: 0; with --access 1 if any of the accesses is denied for any path; 125 on errors.\n\n\
+    Example:\n  find . -print0 | clawguard-exec check --access r --stdin"
+)]
 pub(crate) struct CheckArguments {
     /// One JSON object a line, in the order of the paths
     #[arg(long)]
@@ -168,7 +170,9 @@ fn access(text: &str) -> Result<AccessSet, clawguard_core::AccessError> {
 /// Splits `PATH[:rwx]`. A colon before anything else belongs to the path.
 pub(crate) fn split_rule(text: &OsString) -> (OsString, Option<String>) {
     let bytes = text.as_bytes();
-    let Some(colon) = bytes.iter().rposition(|&byte| byte == b':') else { return (text.clone(), None) };
+    let Some(colon) = bytes.iter().rposition(|&byte| byte == b':') else {
+        return (text.clone(), None);
+    };
     let letters = &bytes[colon + 1..];
     if letters.is_empty() || !letters.iter().all(|letter| b"rwx".contains(letter)) {
         return (text.clone(), None);

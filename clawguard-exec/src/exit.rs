@@ -40,6 +40,14 @@ impl Failure {
     pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn std::error::Error>>) -> Failure {
         Failure { error: error.into(), exit }
     }
+
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        let broken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+        let json = self.error.downcast_ref::<serde_json::Error>();
+        self.error.downcast_ref().is_some_and(broken)
+            || json.and_then(serde_json::Error::io_error_kind)
+                == Some(std::io::ErrorKind::BrokenPipe)
+    }
 }
 
 /// Every error of the library is ours unless somebody knows better.

@@ -51,10 +51,18 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    pub(crate) fn new(policy: &ResolvedPolicy, path: &[u8], real: &[u8], decision: &Decision) -> Check {
+    pub(crate) fn new(
+        policy: &ResolvedPolicy,
+        path: &[u8],
+        real: &[u8],
+        decision: &Decision,
+    ) -> Check {
         let verdict = |access| {
             let verdict = decision.verdict(access);
-            Verdict { allowed: verdict.is_allowed(), rule: verdict.rule().map(|id| Rule::new(policy, id)) }
+            Verdict {
+                allowed: verdict.is_allowed(),
+                rule: verdict.rule().map(|id| Rule::new(policy, id)),
+            }
         };
         let (path, path_base64) = text(path);
         let (real_path, real_path_base64) = text(real);

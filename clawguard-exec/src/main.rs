@@ -41,6 +41,8 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(exit) => exit.into(),
+        // Whoever reads our output has read enough.
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             report::error(failure.error.as_ref());
             failure.exit.into()

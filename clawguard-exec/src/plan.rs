@@ -94,9 +94,15 @@ fn document(plan: &Plan) -> Document {
         landlock_abi: plan.kernel().landlock_abi,
         presets: policy.presets().to_vec(),
         create: policy.create().iter().map(ToString::to_string).collect(),
-        needs_supervisor: plan.needs().into_iter().map(|need| NeedRow { rule: rule(need.rule), what: need.what }).collect(),
+        needs_supervisor: plan
+            .needs()
+            .into_iter()
+            .map(|need| NeedRow { rule: rule(need.rule), what: need.what })
+            .collect(),
         ledger: ledger.collect(),
-        landlock_rules: landlock.map(|row| LandlockRow { path: row.path.to_string(), rights: row.rights() }).collect(),
+        landlock_rules: landlock
+            .map(|row| LandlockRow { path: row.path.to_string(), rights: row.rights() })
+            .collect(),
         handled_rights: plan.handled_rights(),
         scopes: plan.scopes().to_vec(),
         denied_calls: calls
@@ -116,16 +122,28 @@ fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
     let policy = plan.policy();
     let needs = plan.needs();
     if needs.is_empty() {
-        writeln!(out, "The kernel holds this policy alone (Landlock ABI {}).", plan.kernel().landlock_abi)?;
+        writeln!(
+            out,
+            "The kernel holds this policy alone (Landlock ABI {}).",
+            plan.kernel().landlock_abi
+        )?;
     } else {
         writeln!(out, "This policy needs the supervisor:")?;
         for need in &needs {
             writeln!(out, "  {}\n      for {}", policy.rule(need.rule), need.what)?;
         }
     }
-    writeln!(out, "\nPresets: {}", if policy.presets().is_empty() { "none".to_owned() } else { policy.presets().join(", ") })?;
+    writeln!(
+        out,
+        "\nPresets: {}",
+        if policy.presets().is_empty() { "none".to_owned() } else { policy.presets().join(", ") }
+    )?;
     section(out, "Directories made before the start", policy.create())?;
-    section(out, "Remarks", plan.lints().iter().map(|lint| format!("{}: {}", lint.kind, lint.text)))?;
+    section(
+        out,
+        "Remarks",
+        plan.lints().iter().map(|lint| format!("{}: {}", lint.kind, lint.text)),
+    )?;
     writeln!(out, "\nRules, and who holds them for opens, creations, removals and execs:")?;
     for row in plan.ledger() {
         let why = row.holder.why().map_or_else(String::new, |why| match row.holder.name() {
@@ -136,14 +154,28 @@ fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "  {:10} {}{why}", row.holder.name(), policy.rule(row.rule))?;
     }
     section(out, "Not enforced by the kernel alone", plan.left_open())?;
-    section(out, "Denied by the kernel alone although the policy may allow it", plan.denied_more())?;
-    let rule = |rule: &clawguard_core::LandlockRule| format!("{}: {}", rule.path, rule.rights().join(" "));
+    section(
+        out,
+        "Denied by the kernel alone although the policy may allow it",
+        plan.denied_more(),
+    )?;
+    let rule =
+        |rule: &clawguard_core::LandlockRule| format!("{}: {}", rule.path, rule.rights().join(" "));
     section(out, "Landlock rules", plan.landlock_rules().iter().map(rule))?;
-    writeln!(out, "\nDenied by Landlock where no rule grants it: {}", plan.handled_rights().join(" "))?;
+    writeln!(
+        out,
+        "\nDenied by Landlock where no rule grants it: {}",
+        plan.handled_rights().join(" ")
+    )?;
     writeln!(out, "Landlock scopes: {}", plan.scopes().join(", "))?;
-    let call = |call: &DeniedCall| format!("{} {}: {} ({})", call.call, call.when, call.errno, call.forbids);
+    let call = |call: &DeniedCall| {
+        format!("{} {}: {} ({})", call.call, call.when, call.errno, call.forbids)
+    };
     section(out, "Denied system calls", denied_calls(plan.kernel().arch).iter().map(call))?;
-    writeln!(out, "  foreign architectures and x32, and calls unknown to this version: killed or ENOSYS")
+    writeln!(
+        out,
+        "  foreign architectures and x32, and calls unknown to this version: killed or ENOSYS"
+    )
 }
 
 fn section<T: ToString>(

@@ -3,7 +3,8 @@
 use std::os::unix::ffi::OsStrExt;
 
 use clawguard_core::{
-    AccessSet, Effect, Host, Mistake, Origin, Pattern, Place, Policy, PolicyError, ResolvedPolicy, escape,
+    AccessSet, Effect, Host, Mistake, Origin, Pattern, Place, Policy, PolicyError, ResolvedPolicy,
+    escape,
 };
 
 use crate::cli::{Cli, PolicyArguments, split_rule};
@@ -22,7 +23,9 @@ pub(crate) fn resolve(cli: &Cli, host: &Host) -> Result<ResolvedPolicy, Failure>
     }
     let resolved = policy.resolve(host)?;
     for place in resolved.folding() {
-        report::line(&format!("names are the same in any case in {place}: blocked patterns match any"));
+        report::line(&format!(
+            "names are the same in any case in {place}: blocked patterns match any"
+        ));
     }
     Ok(resolved)
 }
@@ -46,7 +49,11 @@ fn add_rules(policy: &mut Policy, arguments: &PolicyArguments) -> Result<(), Pol
                 Effect::Blocked | Effect::Guard => policy.block(pattern, access, origin),
             },
             (pattern, access) => {
-                mistakes.extend(pattern.err().map(|error| Mistake { origin: origin.clone(), kind: error.into() }));
+                mistakes.extend(
+                    pattern
+                        .err()
+                        .map(|error| Mistake { origin: origin.clone(), kind: error.into() }),
+                );
                 mistakes.extend(access.err().map(|error| Mistake { origin, kind: error.into() }));
             }
         }

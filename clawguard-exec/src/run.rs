@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clawguard_core::{
-    AbsPath, Access, ApplyError, Host, KeepDescriptors, KernelSupport, Links, Mode, Plan, ResolvedPolicy, escape,
+    AbsPath, Access, ApplyError, Host, KeepDescriptors, KernelSupport, Links, Mode, Plan,
+    ResolvedPolicy, escape,
 };
 
 use crate::cli::{Cli, Keep};
@@ -62,7 +63,9 @@ fn tell(plan: &Plan, cli: &Cli) {
                 report::line(&format!("not enforced in kernel mode: {open}"));
             }
             for denied in plan.denied_more() {
-                report::line(&format!("denied in kernel mode although the policy may allow it: {denied}"));
+                report::line(&format!(
+                    "denied in kernel mode although the policy may allow it: {denied}"
+                ));
             }
         }
         Mode::Auto if cli.quiet || !plan.needs().is_empty() => {}
@@ -102,8 +105,13 @@ fn keep(cli: &Cli, host: &Host) -> Result<KeepDescriptors, Failure> {
     for one in &cli.keep_fd {
         keep = match one {
             Keep::Announced => keep.and_announced(&host.environment, std::process::id()),
-            Keep::Number(number) if !std::path::Path::new(&format!("/proc/self/fd/{number}")).exists() => {
-                return Err(Failure::new(Exit::Ours, format!("--keep-fd {number}: this descriptor is not open")));
+            Keep::Number(number)
+                if !std::path::Path::new(&format!("/proc/self/fd/{number}")).exists() =>
+            {
+                return Err(Failure::new(
+                    Exit::Ours,
+                    format!("--keep-fd {number}: this descriptor is not open"),
+                ));
             }
             Keep::Number(number) => keep.and(*number),
         };

@@ -26,8 +26,13 @@ impl KeepDescriptors {
     /// Keeps what the environment announces: systemd's sockets (sd_listen_fds(3), if they are meant for process
     /// `pid`), node's channel to its parent, make's job server.
     #[must_use]
-    pub fn and_announced(mut self, environment: &BTreeMap<OsString, OsString>, pid: u32) -> KeepDescriptors {
-        let variable = |name: &str| environment.get(OsStr::new(name)).and_then(|value| value.to_str());
+    pub fn and_announced(
+        mut self,
+        environment: &BTreeMap<OsString, OsString>,
+        pid: u32,
+    ) -> KeepDescriptors {
+        let variable =
+            |name: &str| environment.get(OsStr::new(name)).and_then(|value| value.to_str());
         let number = |name: &str| variable(name).and_then(|value| value.parse::<u32>().ok());
         if let (Some(count), Some(owner)) = (number("LISTEN_FDS"), number("LISTEN_PID")) {
             if owner == pid {
@@ -62,8 +67,11 @@ impl KeepDescriptors {
 
 /// `--jobserver-auth=R,W` of make 4.2 and later, `--jobserver-fds=R,W` before; a named FIFO is no descriptor.
 fn job_server(flag: &str) -> Vec<u32> {
-    let value = ["--jobserver-auth=", "--jobserver-fds="].iter().find_map(|prefix| flag.strip_prefix(prefix));
-    let numbers = value.map(|value| value.split(',').map(str::parse::<u32>).collect::<Result<Vec<u32>, _>>());
+    let value = ["--jobserver-auth=", "--jobserver-fds="]
+        .iter()
+        .find_map(|prefix| flag.strip_prefix(prefix));
+    let numbers =
+        value.map(|value| value.split(',').map(str::parse::<u32>).collect::<Result<Vec<u32>, _>>());
     numbers.and_then(Result::ok).unwrap_or_default()
 }
 
@@ -72,14 +80,18 @@ mod tests {
     use super::*;
 
     fn announced(variables: &[(&str, &str)]) -> Vec<u32> {
-        let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let environment =
+            variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         KeepDescriptors::none().and_announced(&environment, 7).iter().collect()
     }
 
     #[test]
     fn what_the_environment_announces_is_kept() {
         assert_eq!(announced(&[("LISTEN_FDS", "2"), ("LISTEN_PID", "7")]), [3, 4]);
-        assert!(announced(&[("LISTEN_FDS", "2"), ("LISTEN_PID", "8")]).is_empty(), "meant for another process");
+        assert!(
+            announced(&[("LISTEN_FDS", "2"), ("LISTEN_PID", "8")]).is_empty(),
+            "meant for another process"
+        );
         assert_eq!(announced(&[("NODE_CHANNEL_FD", "9")]), [9]);
         assert_eq!(announced(&[("MAKEFLAGS", "-j --jobserver-auth=5,6")]), [5, 6]);
         assert!(announced(&[("MAKEFLAGS", "-j --jobserver-auth=fifo:/tmp/x")]).is_empty());

@@ -83,7 +83,8 @@ impl Sandbox {
     /// [`ApplyError`], as [`Sandbox::spawn`].
     pub fn run(self, mut command: Command) -> Result<ExitStatus, ApplyError> {
         let temporary = self.temporary.clone();
-        let status = self.spawn(&mut command).and_then(|mut child| child.wait().map_err(ApplyError::Spawn));
+        let status =
+            self.spawn(&mut command).and_then(|mut child| child.wait().map_err(ApplyError::Spawn));
         if let Some(directory) = temporary {
             // What cannot be removed now is left to a later start.
             let _ = std::fs::remove_dir_all(directory);
@@ -138,7 +139,9 @@ pub enum ApplyError {
     #[error("cannot start the command")]
     Spawn(#[source] io::Error),
     /// This process has more than one thread.
-    #[error("this process has {0} threads: only one that has a single thread can be confined as a whole")]
+    #[error(
+        "this process has {0} threads: only one that has a single thread can be confined as a whole"
+    )]
     Threads(usize),
 }
 

@@ -8,8 +8,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 
 use landlock::{
-    ABI, Access as _, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
-    RulesetError, Scope,
+    ABI, Access as _, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetError, Scope,
 };
 use rustix::fs::{CWD, FileType, Mode as FileMode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -32,7 +32,9 @@ impl Plan {
     pub fn prepare(self) -> Result<Sandbox, PrepareError> {
         let needs = self.needs();
         if self.mode() == Mode::Auto && !needs.is_empty() {
-            let line = |need: &crate::compile::Need| format!("  {}\n    {}", self.policy().rule(need.rule), need.what);
+            let line = |need: &crate::compile::Need| {
+                format!("  {}\n    {}", self.policy().rule(need.rule), need.what)
+            };
             let needs = needs.iter().map(line).collect::<Vec<_>>().join("\n");
             return Err(PrepareError::NeedsSupervisor { needs });
         }
@@ -42,7 +44,10 @@ impl Plan {
         temporary::remove_stale(self.policy.uid);
         if let Some(directory) = &self.policy.temporary {
             // Not recursive: a name that is there already is somebody else's.
-            DirBuilder::new().mode(0o700).create(directory).map_err(|source| failed_to_make(directory, source))?;
+            DirBuilder::new()
+                .mode(0o700)
+                .create(directory)
+                .map_err(|source| failed_to_make(directory, source))?;
         }
         let ruleset = ruleset(&self.kernel, &self.rules)?;
         let environment = self.policy.environment.clone();
@@ -91,11 +96,14 @@ fn open(rule: &LandlockRule) -> Result<Option<OwnedFd>, PrepareError> {
     let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let error = |errno: Errno| PrepareError::Open { path: rule.path.clone(), source: errno.into() };
-    let descriptor = match rustix::fs::openat2(CWD, rule.path.as_path(), flags, FileMode::empty(), resolve) {
-        Ok(descriptor) => descriptor,
-        Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::ACCESS | Errno::PERM) => return Ok(None),
-        Err(errno) => return Err(error(errno)),
-    };
+    let descriptor =
+        match rustix::fs::openat2(CWD, rule.path.as_path(), flags, FileMode::empty(), resolve) {
+            Ok(descriptor) => descriptor,
+            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::ACCESS | Errno::PERM) => {
+                return Ok(None);
+            }
+            Err(errno) => return Err(error(errno)),
+        };
     let kind = FileType::from_raw_mode(rustix::fs::fstat(&descriptor).map_err(error)?.st_mode);
     let is_as_planned = match rule.what {
         What::Directory => kind == FileType::Directory,

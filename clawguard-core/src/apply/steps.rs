@@ -42,7 +42,11 @@ impl Step {
     /// The number by which a child tells its parent.
     pub(super) fn number(self) -> u8 {
         // There are six.
-        Step::ALL.iter().position(|step| *step == self).and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
+        Step::ALL
+            .iter()
+            .position(|step| *step == self)
+            .and_then(|at| u8::try_from(at).ok())
+            .unwrap_or(u8::MAX)
     }
 
     pub(super) fn from_number(number: u8) -> Option<Step> {
@@ -89,13 +93,18 @@ impl Steps {
         rustix::thread::set_no_new_privs(true)
             .map_err(|errno| failed(Step::NoNewPrivileges)(errno.into()))?;
         // Taken out once: a second call must not pass for confined.
-        let ruleset = self.ruleset.take().ok_or_else(|| failed(Step::Landlock)(io::ErrorKind::Other.into()))?;
-        let status = ruleset.restrict_self().map_err(|error| failed(Step::Landlock)(cause(error)))?;
+        let ruleset = self
+            .ruleset
+            .take()
+            .ok_or_else(|| failed(Step::Landlock)(io::ErrorKind::Other.into()))?;
+        let status =
+            ruleset.restrict_self().map_err(|error| failed(Step::Landlock)(cause(error)))?;
         if status.ruleset != RulesetStatus::FullyEnforced {
             return Err(failed(Step::Landlock)(io::ErrorKind::Unsupported.into()));
         }
         for program in &self.programs {
-            seccompiler::apply_filter(program).map_err(|error| failed(Step::Seccomp)(refused(error)))?;
+            seccompiler::apply_filter(program)
+                .map_err(|error| failed(Step::Seccomp)(refused(error)))?;
         }
         Ok(())
     }

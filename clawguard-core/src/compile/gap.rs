@@ -39,8 +39,12 @@ impl Lack {
     /// What is denied although the law allows it, in words.
     pub(crate) fn describe(self, path: &AbsPath) -> String {
         match self {
-            Lack::Mixed(Access::Read) => format!("listing `{path}`, and reading what is made in it later"),
-            Lack::Mixed(Access::Write) => format!("making, removing and moving entries of `{path}`"),
+            Lack::Mixed(Access::Read) => {
+                format!("listing `{path}`, and reading what is made in it later")
+            }
+            Lack::Mixed(Access::Write) => {
+                format!("making, removing and moving entries of `{path}`")
+            }
             Lack::Mixed(Access::Execute) => format!("executing what is made in `{path}` later"),
             Lack::Entries => format!("making, removing and moving entries of `{path}`"),
             Lack::Missing => format!("`{path}`, which does not exist"),

@@ -40,7 +40,9 @@ impl Holder {
     pub fn why(&self) -> Option<&str> {
         match self {
             Holder::Kernel => None,
-            Holder::KernelDeniesMore(why) | Holder::Supervisor(why) | Holder::Nobody(why) => Some(why),
+            Holder::KernelDeniesMore(why) | Holder::Supervisor(why) | Holder::Nobody(why) => {
+                Some(why)
+            }
         }
     }
 }
@@ -70,7 +72,10 @@ impl Plan {
         let rule = self.policy.rule(id);
         if rule.effect == Effect::Guard {
             return if self.unguarded().any(|unguarded| unguarded == id) {
-                Holder::Nobody("it does not exist, and Landlock cannot keep one name from being made".to_owned())
+                Holder::Nobody(
+                    "it does not exist, and Landlock cannot keep one name from being made"
+                        .to_owned(),
+                )
             } else {
                 Holder::Kernel
             };
@@ -81,7 +86,9 @@ impl Plan {
             return Holder::Nobody("a variable in it is not set on this host".to_owned());
         }
         let is_missing = |gap: &&&Gap| gap.lack == Lack::Missing;
-        let allowed = || self.gaps.iter().find(|gap| gap.allowed_by == Some(id) && !self.blamed(gap).is_empty());
+        let allowed = || {
+            self.gaps.iter().find(|gap| gap.allowed_by == Some(id) && !self.blamed(gap).is_empty())
+        };
         match own.iter().find(|gap| !is_missing(gap)).or(own.first()).copied().or_else(allowed) {
             None => Holder::Kernel,
             Some(gap) if gap.lack == Lack::Missing && !rule.origin.is_user() => {
@@ -100,11 +107,14 @@ impl Plan {
     /// The guards of paths where nothing is, in a directory where the target may make entries.
     pub(super) fn unguarded(&self) -> impl Iterator<Item = RuleId> {
         let is_guard = |one: &&Spelled| self.policy.rule(one.rule).effect == Effect::Guard;
-        let is_open = |one: &&Spelled| one.is_at_front == AtFront::Nothing && self.may_make(one.real_front());
+        let is_open =
+            |one: &&Spelled| one.is_at_front == AtFront::Nothing && self.may_make(one.real_front());
         self.policy.spelled.iter().filter(is_guard).filter(is_open).map(|one| one.rule)
     }
 
     fn may_make(&self, path: &AbsPath) -> bool {
-        self.rules.iter().any(|rule| rule.rights.contains(AccessFs::MakeReg) && path.starts_with(&rule.path))
+        self.rules
+            .iter()
+            .any(|rule| rule.rights.contains(AccessFs::MakeReg) && path.starts_with(&rule.path))
     }
 }

@@ -63,16 +63,37 @@ fn exceptions(policy: &ResolvedPolicy, decider: &mut Decider) -> Vec<Lint> {
         }
     }
     let lint = |(block, through): (RuleId, BTreeMap<RuleId, AccessSet>)| {
-        let except = through.iter().map(|(id, access)| {
-            let rule = policy.rule(*id);
-            format!("{access} on `{}` ({})", rule.pattern, rule.origin)
-        });
-        let except: Vec<String> = except.collect();
         let rule = policy.rule(block);
-        let text = format!("`{}` ({}) is blocked except {}", rule.pattern, rule.origin, except.join(", "));
+        let except = list_exceptions(policy, &through);
+        let text = format!("`{}` ({}) is blocked except {except}", rule.pattern, rule.origin);
         Lint { kind: "exception", rule: block, text }
     };
     pierced.into_iter().map(lint).collect()
+}
+
+/// The exceptions by origin; of presets, those that exist here, since most of their paths are for other hosts.
+fn list_exceptions(policy: &ResolvedPolicy, through: &BTreeMap<RuleId, AccessSet>) -> String {
+    let mut by_origin: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut absent = 0;
+    for (id, access) in through {
+        let rule = policy.rule(*id);
+        let exists = |one: &Spelled| one.rule == *id && one.is_at_front != AtFront::Nothing;
+        if !rule.origin.is_user() && !policy.spelled.iter().any(exists) {
+            absent += 1;
+            continue;
+        }
+        by_origin
+            .entry(rule.origin.to_string())
+            .or_default()
+            .push(format!("{access} `{}`", rule.pattern));
+    }
+    let list =
+        |(origin, rules): (&String, &Vec<String>)| format!("{} ({origin})", rules.join(", "));
+    let mut parts: Vec<String> = by_origin.iter().map(list).collect();
+    if absent > 0 {
+        parts.push(format!("{absent} paths of presets that do not exist here"));
+    }
+    parts.join("; ")
 }
 
 /// The deepest blocked rule that an exact allowed rule at `path` goes through.
@@ -85,7 +106,9 @@ fn block_pierced_at(decider: &mut Decider, path: &AbsPath, access: Access) -> Op
     while let Some(path) = at {
         let state = decider.walk(&path);
         let is_block = |meaning| matches!(meaning, Meaning::BlockedExact | Meaning::BlockedWild);
-        let block = decider.accepts(state).find(|accept| is_block(accept.meaning) && accept.access.contains(access));
+        let block = decider
+            .accepts(state)
+            .find(|accept| is_block(accept.meaning) && accept.access.contains(access));
         if let Some(block) = block {
             return Some(block.rule);
         }
@@ -106,7 +129,8 @@ fn shadowed(policy: &ResolvedPolicy, one: &Spelled, decider: &mut Decider) -> Op
         let settled = decider.is_settled(state, *access, crate::decide::Guards::All);
         verdict.rule().filter(|_| !verdict.is_allowed() && settled)
     };
-    let (access, block) = rule.access.iter().find_map(|access| Some((access, is_lost(&access)?)))?;
+    let (access, block) =
+        rule.access.iter().find_map(|access| Some((access, is_lost(&access)?)))?;
     let text = format!(
         "`{}` ({}) can never allow {access}: {} is in the way",
         rule.pattern,

@@ -13,6 +13,8 @@ mod rights;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use landlock::ABI;
 use seccompiler::BpfProgram;
 
@@ -86,7 +88,10 @@ impl ResolvedPolicy {
         match (kernel.landlock_abi, mode) {
             (0, Mode::Auto | Mode::Kernel) => return Err(CompileError::NoLandlock),
             (abi, Mode::Auto) if abi < KernelSupport::FULL_ABI => {
-                return Err(CompileError::OldLandlock { abi, missing: kernel.missing().join("; ") });
+                return Err(CompileError::OldLandlock {
+                    abi,
+                    missing: kernel.missing().join("; "),
+                });
             }
             (_, Mode::Auto | Mode::Kernel) => {}
         }
@@ -94,7 +99,8 @@ impl ResolvedPolicy {
         let regions = region::walk(&self, abi, mode);
         let rule = |(path, (rights, what))| LandlockRule { path, rights, what };
         Ok(Plan {
-            programs: filter::programs(kernel.arch).map_err(|error| CompileError::Filter(error.into()))?,
+            programs: filter::programs(kernel.arch)
+                .map_err(|error| CompileError::Filter(error.into()))?,
             rules: regions.rules.into_iter().map(rule).collect(),
             gaps: regions.gaps,
             is_cut_short: regions.is_cut_short,
@@ -147,17 +153,18 @@ impl Plan {
     /// Empty: the kernel holds the policy.
     #[must_use]
     pub fn needs(&self) -> Vec<Need> {
-        let mut needs: Vec<Need> = Vec::new();
-        for gap in self.gaps.iter() {
-            let what = gap.lack.describe(&gap.path);
+        let mut needs: BTreeMap<RuleId, &Gap> = BTreeMap::new();
+        for gap in &self.gaps {
             for rule in self.blamed(gap) {
-                if !needs.iter().any(|need| need.rule == rule) {
-                    needs.push(Need { rule, what: what.clone() });
+                let example = needs.entry(rule).or_insert(gap);
+                // The best example lies in what the user himself allows.
+                if self.is_users(gap) && !self.is_users(example) {
+                    *example = gap;
                 }
             }
         }
-        needs.sort_by_key(|need| need.rule);
-        needs
+        let need = |(rule, gap): (RuleId, &Gap)| Need { rule, what: gap.lack.describe(&gap.path) };
+        needs.into_iter().map(need).collect()
     }
 
     /// The user's rules that make a gap: his own, or his allowed one that a preset's directory stands in.
@@ -168,22 +175,38 @@ impl Plan {
             return users;
         }
         // Guards and the working directory's pin are printed, not counted.
-        let is_preset = |rule: &RuleId| matches!(self.policy.rule(*rule).origin, Origin::Preset { .. });
+        let is_preset =
+            |rule: &RuleId| matches!(self.policy.rule(*rule).origin, Origin::Preset { .. });
         let in_the_way = gap.causes.iter().any(is_preset) && gap.lack != Lack::Missing;
         gap.allowed_by.filter(|rule| in_the_way && is_user(rule)).into_iter().collect()
     }
 
-    /// What the kernel denies although the policy allows it, one sentence each.
+    /// What the kernel denies although the policy allows it, one sentence for each rule that makes it so.
     #[must_use]
     pub fn denied_more(&self) -> Vec<String> {
+        let mut by_rule: BTreeMap<Option<RuleId>, Vec<&Gap>> = BTreeMap::new();
+        // What a preset or guard lacks is told only where it meddles with what the user allows.
         let counts = |gap: &&Gap| {
-            // What a preset or guard lacks is told only where it meddles with what the user allows.
             !self.blamed(gap).is_empty() || gap.lack != Lack::Missing && self.is_users(gap)
         };
-        let mut sentences: Vec<String> = self.gaps.iter().filter(counts).map(|gap| self.explain(gap)).collect();
+        for gap in self.gaps.iter().filter(counts) {
+            by_rule.entry(gap.causes.first().copied()).or_default().push(gap);
+        }
+        let sentence = |(rule, gaps): (Option<RuleId>, Vec<&Gap>)| {
+            let example = gaps.iter().find(|gap| self.is_users(gap)).or(gaps.first())?;
+            let more = match gaps.len() - 1 {
+                0 => String::new(),
+                more => format!(", and {more} more like it"),
+            };
+            let cause =
+                rule.map_or_else(String::new, |rule| format!("{}: ", self.policy.rule(rule)));
+            Some(format!("{cause}{}{more}", example.lack.describe(&example.path)))
+        };
+        let mut sentences: Vec<String> = by_rule.into_iter().filter_map(sentence).collect();
         if self.is_cut_short {
             sentences.push(
-                "a directory holds more than can be told apart at the start: the rest of it is denied".to_owned(),
+                "directories that hold more than can be told apart at the start: the rest of them"
+                    .to_owned(),
             );
         }
         sentences
@@ -191,14 +214,6 @@ impl Plan {
 
     fn is_users(&self, gap: &Gap) -> bool {
         gap.allowed_by.is_some_and(|rule| self.policy.rule(rule).origin.is_user())
-    }
-
-    fn explain(&self, gap: &Gap) -> String {
-        let what = gap.lack.describe(&gap.path);
-        match gap.causes.first() {
-            Some(rule) => format!("{what}: {}", self.policy.rule(*rule)),
-            None => what,
-        }
     }
 
     /// What nobody holds in this mode, one sentence each.
@@ -220,7 +235,11 @@ impl Plan {
             open.push("`network.listen: loopback`: any address can be listened on".to_owned());
         }
         let logging = &self.policy.logging;
-        if logging.file_access || logging.commands || logging.denials == Some(true) || logging.on_denied.is_some() {
+        if logging.file_access
+            || logging.commands
+            || logging.denials == Some(true)
+            || logging.on_denied.is_some()
+        {
             open.push("logging: nobody sees what is denied, opened or run".to_owned());
         }
         open

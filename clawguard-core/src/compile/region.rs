@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use landlock::{ABI, BitFlags};
@@ -110,7 +110,9 @@ struct Place {
 /// What is at a path, for Landlock.
 enum Kind {
     Directory,
-    File { links: u64 },
+    File {
+        links: u64,
+    },
     /// A link (the real path is judged, not this one), a socket (opened by nobody), or nothing.
     Other,
     Nothing,
@@ -137,7 +139,9 @@ impl Walk<'_> {
         // The whole path must be free of links: rules are opened that way, and elsewhere they would never apply.
         match std::fs::symlink_metadata(path) {
             Ok(metadata) if metadata.is_dir() => Kind::Directory,
-            Ok(metadata) if metadata.is_symlink() || metadata.file_type().is_socket() => Kind::Other,
+            Ok(metadata) if metadata.is_symlink() || metadata.file_type().is_socket() => {
+                Kind::Other
+            }
             Ok(metadata) => Kind::File { links: metadata.nlink() },
             Err(_) if self.made.iter().any(|made| made.starts_with(path)) => Kind::Directory,
             Err(_) => Kind::Nothing,
@@ -175,9 +179,14 @@ impl Walk<'_> {
         let names = |accept: &&Accept| {
             accept.meaning == Meaning::AllowedExact && accept.access.contains(Access::Write)
         };
-        let named: Vec<RuleId> = self.decider.accepts(place.state).filter(names).map(|accept| accept.rule).collect();
+        let named: Vec<RuleId> =
+            self.decider.accepts(place.state).filter(names).map(|accept| accept.rule).collect();
         let may_be_replaced = place.inherited.contains(rights::entries(self.abi));
-        if allowed.contains(Access::Write) && !named.is_empty() && !may_be_replaced && !is_device(&place.path) {
+        if allowed.contains(Access::Write)
+            && !named.is_empty()
+            && !may_be_replaced
+            && !is_device(&place.path)
+        {
             self.gap(place, Lack::FileName, Access::Write.into(), named);
         }
     }
@@ -185,11 +194,14 @@ impl Walk<'_> {
     fn directory(&mut self, mut place: Place) {
         let stand = Access::ALL.map(|access| self.stand(place.state, access));
         let [read, write, execute] = stand;
-        let granted: AccessSet =
-            Access::ALL.into_iter().filter(|access| stand[access.index()].allowed && stand[access.index()].settled).collect();
+        let granted: AccessSet = Access::ALL
+            .into_iter()
+            .filter(|access| stand[access.index()].allowed && stand[access.index()].settled)
+            .collect();
         let mut own = rights::contents(granted, self.abi);
         // Moving an entry changes its name for every access, so entries are granted only where each is decided alike.
-        let alike = stand.iter().all(|stand| stand.settled) && !self.decider.live(place.state).pins();
+        let alike =
+            stand.iter().all(|stand| stand.settled) && !self.decider.live(place.state).pins();
         if write.allowed && alike {
             own |= rights::entries(self.abi);
         }
@@ -210,7 +222,8 @@ impl Walk<'_> {
     fn children(&mut self, place: &Place, stand: [Stand; 3]) {
         let case = self.case(&place.path);
         let fresh = FRESH.map(|name| self.decider.step(place.state, name, case));
-        let fresh = fresh.into_iter().fold(AccessSet::EMPTY, |set, state| set.union(self.may_allow(state)));
+        let fresh =
+            fresh.into_iter().fold(AccessSet::EMPTY, |set, state| set.union(self.may_allow(state)));
         let live = self.wildcards_allow(place.state);
         for access in Access::ALL {
             let Stand { allowed, settled } = stand[access.index()];
@@ -238,20 +251,28 @@ impl Walk<'_> {
     }
 
     fn found(&mut self, place: &Place, named: &[Vec<u8>], case: Case) {
-        let Ok(entries) = std::fs::read_dir(&place.path) else { return };
-        for entry in entries.flatten() {
+        let is_named =
+            |name: &[u8]| named.binary_search_by(|named| named.as_slice().cmp(name)).is_ok();
+        let mut names = self.made_in(&place.path);
+        // A directory that cannot be listed shows us nothing to grant.
+        for entry in std::fs::read_dir(&place.path).into_iter().flatten().flatten() {
             if self.budget == 0 {
                 self.out.is_cut_short = true;
-                return;
-            }
-            let name = entry.file_name();
-            let name = name.as_bytes();
-            if named.binary_search_by(|named| named.as_slice().cmp(name)).is_ok() {
-                continue;
+                break;
             }
             self.budget -= 1;
+            names.insert(entry.file_name().into_vec());
+        }
+        for name in names.iter().filter(|name| !is_named(name)) {
             self.child(place, name, case, Named::Found);
         }
+    }
+
+    /// The entries of a directory that will be there at the start, or lead to something that will.
+    fn made_in(&self, directory: &AbsPath) -> BTreeSet<Vec<u8>> {
+        let depth = directory.depth();
+        let beneath = self.made.iter().filter(|made| made.starts_with(directory));
+        beneath.filter_map(|made| made.components().nth(depth)).map(<[u8]>::to_vec).collect()
     }
 
     fn child(&mut self, parent: &Place, name: &[u8], case: Case, named: Named) {
@@ -259,7 +280,8 @@ impl Walk<'_> {
         if self.may_allow(state).is_empty() {
             return;
         }
-        let child = Place { path: parent.path.join(name), state, inherited: parent.inherited, named };
+        let child =
+            Place { path: parent.path.join(name), state, inherited: parent.inherited, named };
         // Beneath it everything stands as here, so no level down would settle anything.
         let is_endless = named == Named::Found && self.decider.decides_alike(parent.state, state);
         match (is_endless && child.path.as_path().is_dir(), self.mode) {
@@ -280,8 +302,13 @@ impl Walk<'_> {
 
     fn missing(&mut self, place: &Place) {
         let access = self.may_allow(place.state);
-        let allows = |accept: &Accept| matches!(accept.meaning, Meaning::AllowedExact | Meaning::Allowed);
-        let here = self.decider.accepts(place.state).filter(|accept| allows(accept)).map(|accept| accept.rule);
+        let allows =
+            |accept: &Accept| matches!(accept.meaning, Meaning::AllowedExact | Meaning::Allowed);
+        let here = self
+            .decider
+            .accepts(place.state)
+            .filter(|accept| allows(accept))
+            .map(|accept| accept.rule);
         let mut causes: Vec<RuleId> = here.collect();
         causes.extend(self.decider.beneath(place.state, CAUSES, allows));
         self.gap(place, Lack::Missing, access, causes);
@@ -289,7 +316,13 @@ impl Walk<'_> {
 
     fn unread_execute(&mut self, place: &Place, allowed: AccessSet) {
         if allowed.contains(Access::Execute) && !allowed.contains(Access::Read) {
-            let causes = self.decider.decision(place.state).verdict(Access::Execute).rule().into_iter().collect();
+            let causes = self
+                .decider
+                .decision(place.state)
+                .verdict(Access::Execute)
+                .rule()
+                .into_iter()
+                .collect();
             self.gap(place, Lack::ExecuteUnread, Access::Execute.into(), causes);
         }
     }
@@ -301,7 +334,8 @@ impl Walk<'_> {
                 causes.extend(self.causes(place.state, access, stand.allowed));
             }
         }
-        let pins = self.decider.beneath(place.state, CAUSES, |accept| accept.meaning == Meaning::Pin);
+        let pins =
+            self.decider.beneath(place.state, CAUSES, |accept| accept.meaning == Meaning::Pin);
         causes.extend(pins);
         self.gap(place, Lack::Entries, Access::Write.into(), causes);
     }

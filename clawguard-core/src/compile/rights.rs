@@ -21,7 +21,9 @@ pub(super) fn contents(access: AccessSet, abi: ABI) -> Rights {
     let of = |access: Access| match access {
         Access::Read => AccessFs::ReadFile | AccessFs::ReadDir,
         // Connecting to a socket needs `w` on it (SPEC section 5).
-        Access::Write => AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev | AccessFs::ResolveUnix,
+        Access::Write => {
+            AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev | AccessFs::ResolveUnix
+        }
         Access::Execute => AccessFs::Execute.into(),
     };
     access.iter().fold(BitFlags::EMPTY, |rights, access| rights | of(access)) & handled(abi)
@@ -34,7 +36,11 @@ pub(super) fn file(access: AccessSet, abi: ABI) -> Rights {
 
 /// Making, removing and moving entries. Device nodes are never made.
 pub(super) fn entries(abi: ABI) -> Rights {
-    let made = AccessFs::MakeDir | AccessFs::MakeReg | AccessFs::MakeSock | AccessFs::MakeFifo | AccessFs::MakeSym;
+    let made = AccessFs::MakeDir
+        | AccessFs::MakeReg
+        | AccessFs::MakeSock
+        | AccessFs::MakeFifo
+        | AccessFs::MakeSym;
     let moved = AccessFs::RemoveDir | AccessFs::RemoveFile | AccessFs::Refer;
     (made | moved) & handled(abi)
 }
@@ -83,6 +89,9 @@ mod tests {
 
     #[test]
     fn a_file_takes_no_right_of_directories() {
-        assert_eq!(names(file(AccessSet::ALL, ABI::V7)), ["execute", "write_file", "read_file", "truncate", "ioctl_dev"]);
+        assert_eq!(
+            names(file(AccessSet::ALL, ABI::V7)),
+            ["execute", "write_file", "read_file", "truncate", "ioctl_dev"]
+        );
     }
 }

@@ -11,7 +11,7 @@ use foldhash::{HashMap, HashMapExt};
 use super::Law;
 use super::accept::{Accept, Guards, Live, RuleId};
 use super::standing::{Behaviour, Standing, Verdict};
-use super::symbol::{Plain, Symbol};
+use super::symbol::{Name, Symbol};
 use super::trie::NodeId;
 use crate::access::{Access, AccessSet};
 use crate::path::{AbsPath, components};
@@ -57,7 +57,7 @@ pub struct Decider {
     law: Arc<Law>,
     states: Vec<State>,
     ids: HashMap<Key, StateId>,
-    plain: HashMap<(StateId, Plain), StateId>,
+    plain: HashMap<(u32, u64), StateId>,
     symbols: HashMap<Symbol, u32>,
     steps: HashMap<(StateId, u32), StateId>,
 }
@@ -112,18 +112,16 @@ impl Decider {
 
     /// The state one component deeper; `case` is that of the directory in which `name` stands.
     pub(crate) fn step(&mut self, from: StateId, name: &[u8], case: Case) -> StateId {
-        match (self.law.trie.alphabet.plain(name), case) {
-            (Some(plain), Case::Sensitive) => {
-                if let Some(to) = self.plain.get(&(from, plain)) {
+        match self.law.trie.alphabet.read(name, case) {
+            Name::Plain(plain) => {
+                if let Some(to) = self.plain.get(&(from.0, plain.number())) {
                     return *to;
                 }
-                let symbol = self.law.trie.alphabet.symbol(name, case);
-                let to = self.compute(from, &symbol);
-                self.plain.insert((from, plain), to);
+                let to = self.compute(from, &plain.into());
+                self.plain.insert((from.0, plain.number()), to);
                 to
             }
-            (_, case) => {
-                let symbol = self.law.trie.alphabet.symbol(name, case);
+            Name::Symbol(symbol) => {
                 let number = match self.symbols.get(&symbol) {
                     Some(number) => *number,
                     None => {
@@ -184,7 +182,12 @@ impl Decider {
     }
 
     /// Up to `limit` rules among the patterns that may still match beneath, sorted.
-    pub(crate) fn beneath(&self, state: StateId, limit: usize, wanted: impl Fn(&Accept) -> bool) -> Vec<RuleId> {
+    pub(crate) fn beneath(
+        &self,
+        state: StateId,
+        limit: usize,
+        wanted: impl Fn(&Accept) -> bool,
+    ) -> Vec<RuleId> {
         self.law.trie.beneath(&self.state(state).key.nodes, limit, wanted)
     }
 

@@ -14,14 +14,14 @@ mod tests;
 mod trie;
 
 pub(crate) use self::accept::Accept;
+use self::accept::Live;
 pub use self::accept::RuleId;
 pub(crate) use self::accept::{Guards, Meaning};
 pub(crate) use self::decider::StateId;
 pub use self::decider::{Decider, Decision};
 pub use self::folding::Folding;
-pub use self::standing::Verdict;
-use self::accept::Live;
 use self::standing::Standing;
+pub use self::standing::Verdict;
 use self::trie::{NodeId, Side, Trie};
 use crate::access::Access;
 use crate::path::AbsPath;
@@ -73,11 +73,12 @@ impl Law {
         };
         standings = descend(&nodes, standings);
         for (depth, name) in path.components().enumerate() {
-            let symbol = self.trie.alphabet.symbol(name, self.folding.case(path, depth));
+            let symbol = self.trie.alphabet.read(name, self.folding.case(path, depth)).into();
             nodes = self.trie.step(&nodes, &symbol);
             standings = descend(&nodes, standings);
         }
-        let live = nodes.iter().fold(Live::default(), |live, node| live.union(self.trie.live(*node)));
+        let live =
+            nodes.iter().fold(Live::default(), |live, node| live.union(self.trie.live(*node)));
         Access::ALL.map(|access| {
             let standing = standings[access.index()];
             (standing.verdict(), standing.is_settled(access, live, Guards::All))

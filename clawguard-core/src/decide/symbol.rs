@@ -4,10 +4,12 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
+
 use foldhash::{HashMap, HashMapExt};
 
 use super::trie::Side;
-use crate::policy::{Case, Wildcard};
+use crate::policy::{ByteSet, Case, Wildcard};
 
 /// A wildcard component of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +59,9 @@ pub(super) struct Alphabet {
     folded: HashMap<Vec<u8>, Vec<u32>>,
     wild: Vec<Wildcard>,
     ids: HashMap<Wildcard, WildId>,
+    /// `*TEXT` by TEXT, and the lengths that occur; `TEXT*` likewise.
+    suffixes: Affixes,
+    prefixes: Affixes,
     by_first: Vec<Vec<WildId>>,
     by_last: Vec<Vec<WildId>>,
     anywhere: Vec<WildId>,
@@ -70,6 +75,8 @@ impl Default for Alphabet {
             folded: HashMap::new(),
             wild: Vec::new(),
             ids: HashMap::new(),
+            suffixes: Affixes::default(),
+            prefixes: Affixes::default(),
             by_first: vec![Vec::new(); 256],
             by_last: vec![Vec::new(); 256],
             anywhere: Vec::new(),
@@ -108,40 +115,46 @@ impl Alphabet {
         self.wild[wild.0 as usize].begins_with_dot()
     }
 
-    /// Files each wildcard under its fixed first byte, else its fixed last one.
+    /// Files each wildcard where the names that may match it are looked up.
     pub(super) fn finish(&mut self) {
         for (index, wildcard) in self.wild.iter().enumerate() {
             let id = WildId(u32::try_from(index).unwrap_or(u32::MAX));
-            match (wildcard.first(), wildcard.last()) {
-                (Some(first), _) => self.by_first[usize::from(first)].push(id),
-                (None, Some(last)) => self.by_last[usize::from(last)].push(id),
-                (None, None) => self.anywhere.push(id),
+            match (wildcard.suffix(), wildcard.prefix(), wildcard.first(), wildcard.last()) {
+                (Some(suffix), _, _, last) => self.suffixes.insert(suffix, last, id),
+                (None, Some(prefix), first, _) => self.prefixes.insert(prefix, first, id),
+                (None, None, Some(first), _) => self.by_first[usize::from(first)].push(id),
+                (None, None, None, Some(last)) => self.by_last[usize::from(last)].push(id),
+                (None, None, None, None) => self.anywhere.push(id),
             }
         }
     }
 
-    /// What a name matches; `Case::Folded` where the directory that holds it folds names.
-    pub(super) fn symbol(&self, name: &[u8], case: Case) -> Symbol {
-        let hidden = name.first() == Some(&b'.');
-        let candidates = match (name.first(), name.last()) {
-            (Some(&first), Some(&last)) => {
-                let filed = self.by_first[usize::from(first)]
-                    .iter()
-                    .chain(&self.by_last[usize::from(last)]);
-                filed.chain(&self.anywhere)
-            }
-            _ => return Symbol::default(),
-        };
-        let mut wild: Vec<WildId> = candidates
-            .copied()
-            .filter(|id| self.wild[id.0 as usize].matches(name, Case::Sensitive))
-            .collect();
+    /// The wildcards that a name matches, sorted; most names match none, and that costs little.
+    fn wildcards(&self, name: &[u8]) -> Vec<WildId> {
+        let (Some(&first), Some(&last)) = (name.first(), name.last()) else { return Vec::new() };
+        let mut wild: Vec<WildId> = Vec::new();
+        let suffix = |length: usize| name.len().checked_sub(length).map(|from| &name[from..]);
+        wild.extend(self.suffixes.lookup(last, suffix));
+        wild.extend(self.prefixes.lookup(first, |length| name.get(..length)));
+        let filed = self.by_first[usize::from(first)].iter().chain(&self.by_last[usize::from(last)]);
+        let others = filed.chain(&self.anywhere).copied();
+        wild.extend(others.filter(|id| self.wild[id.0 as usize].matches(name, Case::Sensitive)));
         wild.sort_unstable();
-        let folded = match case {
-            Case::Sensitive => None,
-            Case::Folded => Some(self.folded(name)),
-        };
-        Symbol { hidden, literal: self.literals.get(name).copied(), wild, folded }
+        wild
+    }
+
+    /// What a name matches; `Case::Folded` where the directory that holds it folds names.
+    pub(super) fn read(&self, name: &[u8], case: Case) -> Name {
+        let wild = self.wildcards(name);
+        let plain = Plain { literal: self.literals.get(name).copied(), hidden: name.first() == Some(&b'.') };
+        match case {
+            Case::Sensitive if wild.is_empty() => Name::Plain(plain),
+            Case::Sensitive => Name::Symbol(Symbol { wild, ..Symbol::from(plain) }),
+            Case::Folded => {
+                let folded = Some(self.folded(name));
+                Name::Symbol(Symbol { wild, folded, ..Symbol::from(plain) })
+            }
+        }
     }
 
     fn folded(&self, name: &[u8]) -> Folded {
@@ -151,23 +164,70 @@ impl Alphabet {
         };
         Folded { literals, wild: self.wild.iter().enumerate().filter_map(matches).collect() }
     }
+}
 
-    /// Can this name only be the plain symbol, which matches nothing? The fast path of a decision.
-    pub(super) fn plain(&self, name: &[u8]) -> Option<Plain> {
-        let (&first, &last) = (name.first()?, name.last()?);
-        let no_wildcard = self.anywhere.is_empty()
-            && self.by_first[usize::from(first)].is_empty()
-            && self.by_last[usize::from(last)].is_empty();
-        no_wildcard
-            .then(|| Plain { literal: self.literals.get(name).copied(), hidden: first == b'.' })
+/// Wildcards that are a text and one `*`, by their text.
+#[derive(Debug, Default)]
+struct Affixes {
+    ids: HashMap<Vec<u8>, WildId>,
+    lengths: BTreeSet<usize>,
+    /// The bytes at the outer end of the texts: a name that ends otherwise need not be looked up.
+    ends: ByteSet,
+}
+
+impl Affixes {
+    fn insert(&mut self, text: Vec<u8>, end: Option<u8>, id: WildId) {
+        // `*` alone has no text and matches every end.
+        match end {
+            Some(end) => self.ends.insert(end),
+            None => (0..=u8::MAX).for_each(|end| self.ends.insert(end)),
+        }
+        self.lengths.insert(text.len());
+        self.ids.insert(text, id);
+    }
+
+    /// Those whose text a name has; `part` cuts the name to a length.
+    fn lookup<'a>(&self, end: u8, part: impl Fn(usize) -> Option<&'a [u8]>) -> impl Iterator<Item = WildId> {
+        let lengths = self.ends.contains(end).then_some(&self.lengths).into_iter().flatten();
+        lengths.filter_map(move |length| self.ids.get(part(*length)?).copied())
     }
 }
 
-/// A name that no wildcard can match.
+/// A name as the automaton sees it.
+pub(super) enum Name {
+    /// It matches no wildcard: the fast path of a decision.
+    Plain(Plain),
+    /// Anything else.
+    Symbol(Symbol),
+}
+
+/// A name that matches no wildcard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Plain {
-    pub(super) literal: Option<u32>,
-    pub(super) hidden: bool,
+    literal: Option<u32>,
+    hidden: bool,
+}
+
+impl Plain {
+    /// Literal and dot as one number, for a table's key.
+    pub(super) fn number(self) -> u64 {
+        u64::from(self.literal.unwrap_or(u32::MAX)) << 1 | u64::from(self.hidden)
+    }
+}
+
+impl From<Plain> for Symbol {
+    fn from(plain: Plain) -> Symbol {
+        Symbol { hidden: plain.hidden, literal: plain.literal, wild: Vec::new(), folded: None }
+    }
+}
+
+impl From<Name> for Symbol {
+    fn from(name: Name) -> Symbol {
+        match name {
+            Name::Plain(plain) => plain.into(),
+            Name::Symbol(symbol) => symbol,
+        }
+    }
 }
 
 /// A name without case: in Unicode where it is text, else in ASCII.

@@ -2,7 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::pattern::{PatternErrorKind, class_end};
+use super::pattern::PatternErrorKind;
+use super::token::class_end;
 
 /// How many patterns the braces of one pattern may stand for.
 pub(super) const MAX_ALTERNATIVES: usize = 4096;

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod assemble;
 mod braces;
 mod error;
 pub(crate) mod pattern;
@@ -9,13 +10,13 @@ pub(crate) mod preset;
 mod rule;
 mod schema;
 mod settings;
+mod token;
 mod wildcard;
 mod yaml;
 
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) use self::error::nearest;
 pub use self::error::{Mistake, MistakeKind, PolicyError};
 pub(crate) use self::pattern::Component;
 pub use self::pattern::{Pattern, PatternError, PatternErrorKind, Place};
@@ -23,7 +24,7 @@ pub use self::preset::Preset;
 pub use self::rule::{Effect, Origin, Rule};
 use self::schema::Source;
 pub use self::settings::{Environment, Listen, Logging, Temporary};
-pub(crate) use self::wildcard::{Case, Wildcard};
+pub(crate) use self::wildcard::{ByteSet, Case, Wildcard};
 use crate::access::AccessSet;
 
 /// What a policy file says, or the built-in default; the first stage of the pipeline.

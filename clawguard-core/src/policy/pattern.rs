@@ -6,9 +6,12 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::sync::Arc;
 
+use super::assemble::Assembly;
 use super::braces;
-use super::wildcard::{ByteSet, Piece, Wildcard};
+use super::token::{Token, tokenize};
+use super::wildcard::Wildcard;
 use crate::path::{AbsPath, escape};
 
 /// The longest pattern, in bytes: four times the longest path that the kernel takes.
@@ -38,17 +41,11 @@ impl Component {
 /// A path pattern as the user wrote it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pattern {
-    text: Box<[u8]>,
-    alternatives: Vec<Vec<Token>>,
+    text: Arc<[u8]>,
+    /// Shared, since a rule is copied at each stage.
+    alternatives: Arc<[Vec<Token>]>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    Piece(Piece),
-    Separator,
-    Home,
-    Variable(Box<str>),
-}
 
 /// Where a pattern stands, which decides how it may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,21 +87,16 @@ impl Pattern {
             .map(|alternative| tokenize(alternative, place))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|kind| error(0, kind))?;
-        Ok(Pattern { text: Box::from(text), alternatives })
+        Ok(Pattern { text: Arc::from(text), alternatives: Arc::from(alternatives) })
     }
 
     /// The pattern that matches `path` and nothing else.
     pub(crate) fn literal(path: &AbsPath) -> Pattern {
-        let tokens = path
-            .as_bytes()
-            .iter()
-            .map(
-                |&byte| {
-                    if byte == b'/' { Token::Separator } else { Token::Piece(Piece::Byte(byte)) }
-                },
-            )
-            .collect();
-        Pattern { text: Box::from(path.as_bytes()), alternatives: vec![tokens] }
+        let names = path.components().flat_map(|name| [Token::Separator, Token::Text(name.to_vec())]);
+        let tokens: Vec<Token> = names.collect();
+        // `/` has no names.
+        let tokens = if tokens.is_empty() { vec![Token::Separator] } else { tokens };
+        Pattern { text: Arc::from(path.as_bytes()), alternatives: Arc::from([tokens]) }
     }
 
     /// The pattern as written.
@@ -120,7 +112,7 @@ impl Pattern {
     ) -> Result<Vec<Alternative>, PatternError> {
         self.alternatives
             .iter()
-            .map(|tokens| substitute(tokens, variables).and_then(|tokens| split(&tokens)))
+            .map(|tokens| Assembly::default().assemble(tokens, variables))
             .collect::<Result<_, _>>()
             .map_err(|kind| PatternError { text: self.to_string(), offset: 0, kind })
     }
@@ -144,191 +136,6 @@ impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pattern({self})")
     }
-}
-
-fn tokenize(text: &[u8], place: Place) -> Result<Vec<Token>, PatternErrorKind> {
-    let mut tokens = Vec::with_capacity(text.len());
-    let mut at = match text {
-        [] => return Err(PatternErrorKind::Empty),
-        [b'/' | b'$', ..] => 0,
-        [b'*', b'*'] | [b'*', b'*', b'/', ..] => {
-            tokens.push(Token::Separator);
-            0
-        }
-        [b'~'] | [b'~', b'/', ..] => {
-            tokens.push(Token::Home);
-            1
-        }
-        [b'~', ..] => return Err(PatternErrorKind::UserHome),
-        [b'.'] | [b'.', b'/', ..] if place == Place::CommandLine => {
-            tokens.push(Token::Variable("PWD".into()));
-            1
-        }
-        _ => return Err(PatternErrorKind::Relative),
-    };
-    while let Some(&byte) = text.get(at) {
-        let rest = &text[at + 1..];
-        let (token, taken) = match byte {
-            b'/' => (Token::Separator, 0),
-            b'*' => (Token::Piece(Piece::AnyBytes), 0),
-            b'?' => (Token::Piece(Piece::AnyByte), 0),
-            b'\\' => match rest.first() {
-                // A slash cannot be part of a name, so it cannot be taken literally.
-                None | Some(b'/') => return Err(PatternErrorKind::TrailingBackslash),
-                Some(&next) => (Token::Piece(Piece::Byte(next)), 1),
-            },
-            b'[' => {
-                let (class, taken) = class(rest)?;
-                (Token::Piece(class), taken)
-            }
-            b'$' => match variable(rest)? {
-                Some((name, taken)) => (Token::Variable(name), taken),
-                None if at == 0 => return Err(PatternErrorKind::Relative),
-                None => (Token::Piece(Piece::Byte(b'$')), 0),
-            },
-            byte => (Token::Piece(Piece::Byte(byte)), 0),
-        };
-        tokens.push(token);
-        at += 1 + taken;
-    }
-    // Checked again once the variables are in; here it is found without a host, together with other mistakes.
-    let whole = |component: &[Token]| component == [const { Token::Piece(Piece::Byte(b'.')) }; 2];
-    if tokens.split(|token| *token == Token::Separator).any(whole) {
-        return Err(PatternErrorKind::DotDot);
-    }
-    Ok(tokens)
-}
-
-/// Reads a class after its `[`: the piece, and the bytes that it took.
-fn class(rest: &[u8]) -> Result<(Piece, usize), PatternErrorKind> {
-    let end = class_end(rest).ok_or(PatternErrorKind::Unclosed('['))?;
-    let mut body = &rest[..end];
-    let negated = matches!(body, [b'!' | b'^', ..]);
-    if negated {
-        body = &body[1..];
-    }
-    let mut set = ByteSet::EMPTY;
-    let mut at = 0;
-    while let Some(&first) = body.get(at) {
-        let last = match (body.get(at + 1), body.get(at + 2)) {
-            (Some(b'-'), Some(&last)) => {
-                at += 2;
-                last
-            }
-            _ => first,
-        };
-        if !first.is_ascii() || !last.is_ascii() {
-            return Err(PatternErrorKind::ClassNotAscii);
-        }
-        if first > last {
-            return Err(PatternErrorKind::ClassRange(char::from(first), char::from(last)));
-        }
-        (first..=last).for_each(|byte| set.insert(byte));
-        at += 1;
-    }
-    Ok((if negated { Piece::NotClass(set) } else { Piece::Class(set) }, end + 1))
-}
-
-/// Where the class that begins before `rest` ends: the place of its `]`. No class crosses a slash.
-pub(super) fn class_end(rest: &[u8]) -> Option<usize> {
-    let negation = usize::from(matches!(rest, [b'!' | b'^', ..]));
-    let end = negation + 1 + rest.get(negation + 1..)?.iter().position(|&byte| byte == b']')?;
-    (!rest[..end].contains(&b'/')).then_some(end)
-}
-
-/// Reads a variable after its `$`: the name, and the bytes that it took. A `$` before anything else is itself.
-fn variable(rest: &[u8]) -> Result<Option<(Box<str>, usize)>, PatternErrorKind> {
-    let name_end = |text: &[u8]| {
-        text.iter()
-            .position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
-            .unwrap_or(text.len())
-    };
-    let (start, braced) = if rest.first() == Some(&b'{') { (1, true) } else { (0, false) };
-    let end = start + name_end(&rest[start..]);
-    let name = &rest[start..end];
-    let proper = name.first().is_some_and(|byte| !byte.is_ascii_digit());
-    if braced && (!proper || rest.get(end) != Some(&b'}')) {
-        return Err(PatternErrorKind::VariableSyntax);
-    }
-    if !proper {
-        return Ok(None);
-    }
-    let name = String::from_utf8_lossy(name).into_owned().into_boxed_str();
-    Ok(Some((name, end + usize::from(braced))))
-}
-
-fn substitute(
-    tokens: &[Token],
-    variables: &impl Variables,
-) -> Result<Vec<Token>, PatternErrorKind> {
-    let mut out = Vec::with_capacity(tokens.len() + 32);
-    for token in tokens {
-        match token {
-            Token::Home => {
-                literal(variables.home().ok_or(PatternErrorKind::NoHome)?.as_bytes(), &mut out)
-            }
-            Token::Variable(name) => {
-                let value = variables
-                    .value(name)
-                    .ok_or_else(|| PatternErrorKind::UnknownVariable(name.to_string()))?;
-                if value.is_empty() {
-                    return Err(PatternErrorKind::EmptyVariable(name.to_string()));
-                }
-                if out.is_empty() && value.first() != Some(&b'/') {
-                    return Err(PatternErrorKind::RelativeVariable(
-                        name.to_string(),
-                        escape(&value),
-                    ));
-                }
-                literal(&value, &mut out);
-            }
-            Token::Piece(_) | Token::Separator => out.push(token.clone()),
-        }
-    }
-    Ok(out)
-}
-
-fn literal(bytes: &[u8], out: &mut Vec<Token>) {
-    out.extend(bytes.iter().map(|&byte| match byte {
-        b'/' => Token::Separator,
-        byte => Token::Piece(Piece::Byte(byte)),
-    }));
-}
-
-fn split(tokens: &[Token]) -> Result<Alternative, PatternErrorKind> {
-    let mut components = Vec::new();
-    for part in tokens.split(|token| *token == Token::Separator) {
-        let pieces: Vec<Piece> = part
-            .iter()
-            .filter_map(|token| match token {
-                Token::Piece(piece) => Some(piece.clone()),
-                Token::Separator | Token::Home | Token::Variable(_) => None,
-            })
-            .collect();
-        components.extend(component(pieces)?);
-    }
-    let is_directory = tokens.len() > 1 && tokens.last() == Some(&Token::Separator);
-    Ok(Alternative { components, is_directory })
-}
-
-fn component(pieces: Vec<Piece>) -> Result<Option<Component>, PatternErrorKind> {
-    if pieces == [Piece::AnyBytes, Piece::AnyBytes] {
-        return Ok(Some(Component::Globstar));
-    }
-    let literal: Option<Vec<u8>> = pieces
-        .iter()
-        .map(|piece| match piece {
-            Piece::Byte(byte) => Some(*byte),
-            Piece::AnyByte | Piece::Class(_) | Piece::NotClass(_) | Piece::AnyBytes => None,
-        })
-        .collect();
-    Ok(match literal.as_deref() {
-        Some(b"" | b".") => None,
-        Some(b"..") => return Err(PatternErrorKind::DotDot),
-        Some(name) if name.contains(&0) => return Err(PatternErrorKind::Nul),
-        Some(name) => Some(Component::Literal(Box::from(name))),
-        None => Some(Component::Wild(Wildcard::new(pieces))),
-    })
 }
 
 /// What is wrong with a pattern, and where in it.
@@ -394,16 +201,6 @@ pub enum PatternErrorKind {
     /// `~` without a home directory.
     #[error("`~` has no meaning: there is no home directory")]
     NoHome,
-}
-
-#[cfg(test)]
-pub(crate) fn component_for_tests(text: &str) -> Wildcard {
-    let tokens = tokenize(format!("/{text}").as_bytes(), Place::File).unwrap();
-    let pieces = tokens
-        .into_iter()
-        .filter_map(|token| if let Token::Piece(piece) = token { Some(piece) } else { None })
-        .collect();
-    Wildcard::new(pieces)
 }
 
 #[cfg(test)]

@@ -8,12 +8,10 @@
 use std::fmt;
 
 /// A set of bytes, as `[...]` writes it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ByteSet([u64; 4]);
 
 impl ByteSet {
-    pub(crate) const EMPTY: ByteSet = ByteSet([0; 4]);
-
     pub(crate) fn insert(&mut self, byte: u8) {
         self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
     }
@@ -101,6 +99,22 @@ impl Wildcard {
         literal(self.pieces.last())
     }
 
+    /// The text of `*TEXT`, if it is of this shape: most wildcards are.
+    pub(crate) fn suffix(&self) -> Option<Vec<u8>> {
+        match self.pieces.as_slice() {
+            [Piece::AnyBytes, text @ ..] => text.iter().map(|piece| literal(Some(piece))).collect(),
+            _ => None,
+        }
+    }
+
+    /// The text of `TEXT*`, if it is of this shape.
+    pub(crate) fn prefix(&self) -> Option<Vec<u8>> {
+        match self.pieces.as_slice() {
+            [text @ .., Piece::AnyBytes] => text.iter().map(|piece| literal(Some(piece))).collect(),
+            _ => None,
+        }
+    }
+
     /// Does the whole name match?
     pub(crate) fn matches(&self, name: &[u8], case: Case) -> bool {
         let (mut piece, mut at) = (0, 0);
@@ -144,7 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::policy::pattern::component_for_tests;
+    use crate::policy::token::component_for_tests;
 
     #[test]
     fn a_question_mark_takes_one_byte_of_any_kind() {

@@ -28,10 +28,19 @@ enum Look {
     Nothing,
 }
 
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtFront {
+    Nothing,
+    Directory,
+    Other,
+}
+
 /// Reads links and remembers them.
 #[derive(Debug, Default)]
 pub struct Links {
     looks: HashMap<AbsPath, Look>,
+    kinds: HashMap<AbsPath, AtFront>,
 }
 
 /// A path whose links were followed.
@@ -102,6 +111,20 @@ impl Links {
             }
         }
         Followed { path: real, links }
+    }
+
+    /// What is at a path, links followed.
+    pub(crate) fn look_at(&mut self, path: &AbsPath) -> AtFront {
+        if let Some(kind) = self.kinds.get(path) {
+            return *kind;
+        }
+        let kind = match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => AtFront::Directory,
+            Ok(_) => AtFront::Other,
+            Err(_) => AtFront::Nothing,
+        };
+        self.kinds.insert(path.clone(), kind);
+        kind
     }
 
     fn look(&mut self, path: &AbsPath) -> Look {

@@ -23,7 +23,8 @@ use std::sync::Arc;
 pub use self::host::{Host, HostError};
 pub use self::links::Links;
 use self::program::{Found, Program};
-pub(crate) use self::spell::{AtFront, Spelled};
+pub(crate) use self::links::AtFront;
+pub(crate) use self::spell::Spelled;
 use crate::access::{Access, AccessSet};
 use crate::decide::{Decider, Folding, Law, RuleId, Verdict};
 use crate::path::AbsPath;
@@ -112,7 +113,7 @@ impl<'a> Resolver<'a> {
             Temporary::Shared | Temporary::None => None,
         };
         Ok(ResolvedPolicy {
-            law: Arc::new(law),
+            law,
             spelled,
             create,
             temporary,
@@ -200,7 +201,7 @@ impl<'a> Resolver<'a> {
 
     /// Follows links twice: first all of them, which gives the most that the target could ever change; then those
     /// that it could not.
-    fn law(&mut self, spelled: &mut [Spelled], folding: &Folding) -> Law {
+    fn law(&mut self, spelled: &mut [Spelled], folding: &Folding) -> Arc<Law> {
         let followed = spell::canonicalise(spelled, &self.rules, &mut self.links, |_| false);
         let law = Law::new(&spell::entries(spelled, &self.rules, &mut self.links), folding.clone());
         let law = Arc::new(law);
@@ -209,12 +210,13 @@ impl<'a> Resolver<'a> {
             |link: &AbsPath| decider.decide(link).verdict(Access::Write).is_allowed();
         let changeable: BTreeSet<AbsPath> =
             followed.into_iter().filter(|link| can_write(link)).collect();
-        if !changeable.is_empty() {
-            spell::canonicalise(spelled, &self.rules, &mut self.links, |link| {
-                changeable.contains(link)
-            });
+        if changeable.is_empty() {
+            return law;
         }
-        Law::new(&spell::entries(spelled, &self.rules, &mut self.links), folding.clone())
+        let is_changeable = |link: &AbsPath| changeable.contains(link);
+        spell::canonicalise(spelled, &self.rules, &mut self.links, is_changeable);
+        let entries = spell::entries(spelled, &self.rules, &mut self.links);
+        Arc::new(Law::new(&entries, folding.clone()))
     }
 
     /// The host's folding mounts, and directories with the casefold flag that a pattern leads to.
@@ -261,7 +263,8 @@ impl<'a> Resolver<'a> {
                 create.extend(path.map(|path| self.links.follow_all(&path)));
             }
         }
-        Ok(create.into_iter().filter(|path| AtFront::look(path) == AtFront::Nothing).collect())
+        let is_missing = |path: &AbsPath| self.links.look_at(path) == AtFront::Nothing;
+        Ok(create.into_iter().filter(is_missing).collect())
     }
 
     fn environment(&self, program: &Program) -> Result<ResolvedEnvironment, PolicyError> {

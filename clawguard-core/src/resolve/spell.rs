@@ -5,7 +5,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::host::Host;
-use super::links::Links;
+use super::links::{AtFront, Links};
 use super::program::Program;
 use crate::access::AccessSet;
 use crate::decide::{Accept, Entry, Meaning, RuleId};
@@ -27,24 +27,6 @@ pub(crate) struct Spelled {
     pub(crate) canonical: Option<AbsPath>,
     /// What is at the front now.
     pub(crate) is_at_front: AtFront,
-}
-
-/// What is at a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AtFront {
-    Nothing,
-    Directory,
-    Other,
-}
-
-impl AtFront {
-    pub(crate) fn look(path: &AbsPath) -> AtFront {
-        match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => AtFront::Directory,
-            Ok(_) => AtFront::Other,
-            Err(_) => AtFront::Nothing,
-        }
-    }
 }
 
 impl Spelled {
@@ -164,7 +146,10 @@ pub(super) fn canonicalise(
             followed_links.extend(followed.links);
         }
         one.canonical = (followed.path != one.front).then_some(followed.path);
-        one.is_at_front = AtFront::look(one.real_front());
+        // What a blocked rule names need not exist.
+        if rules[one.rule.index()].effect != Effect::Blocked {
+            one.is_at_front = links.look_at(one.real_front());
+        }
     }
     followed_links
 }
