@@ -30,7 +30,8 @@ fn decider(rules: usize) -> Decider {
 #[divan::bench(args = [10, 100, 1_000, 10_000])]
 fn ten_components(bencher: Bencher, rules: usize) {
     let mut decider = decider(rules);
-    let path = AbsPath::parse("/srv/work/project7/src/module/deep/er/and/deeper/file.rs").expect("a path");
+    let path =
+        AbsPath::parse("/srv/work/project7/src/module/deep/er/and/deeper/file.rs").expect("a path");
     bencher.bench_local(|| decider.decide(black_box(&path)));
 }
 
@@ -50,6 +51,7 @@ fn ten_components_never_seen_before(bencher: Bencher, rules: usize) {
 #[divan::bench(args = [10, 100, 1_000, 10_000])]
 fn blocked_by_a_wildcard(bencher: Bencher, rules: usize) {
     let mut decider = decider(rules);
-    let path = AbsPath::parse("/srv/work/project7/src/module/deep/er/and/deeper/.env").expect("a path");
+    let path =
+        AbsPath::parse("/srv/work/project7/src/module/deep/er/and/deeper/.env").expect("a path");
     bencher.bench_local(|| decider.decide(black_box(&path)));
 }

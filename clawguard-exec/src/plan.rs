@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use clawguard_core::{DeniedCall, Host, KernelSupport, Plan, denied_calls};
+use clawguard_core::{DeniedCall, Host, KernelSupport, Mode, Plan, denied_calls};
 use serde::Serialize;
 
 use crate::cli::{Cli, PlanArguments};
@@ -121,6 +121,10 @@ fn document(plan: &Plan) -> Document {
 fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
     let policy = plan.policy();
     let needs = plan.needs();
+    let headline = match plan.mode() {
+        Mode::Auto => "This policy needs the supervisor:",
+        Mode::Kernel => "The kernel alone denies more than these rules say:",
+    };
     if needs.is_empty() {
         writeln!(
             out,
@@ -128,7 +132,7 @@ fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
             plan.kernel().landlock_abi
         )?;
     } else {
-        writeln!(out, "This policy needs the supervisor:")?;
+        writeln!(out, "{headline}")?;
         for need in &needs {
             writeln!(out, "  {}\n      for {}", policy.rule(need.rule), need.what)?;
         }

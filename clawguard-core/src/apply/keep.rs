@@ -34,10 +34,8 @@ impl KeepDescriptors {
         let variable =
             |name: &str| environment.get(OsStr::new(name)).and_then(|value| value.to_str());
         let number = |name: &str| variable(name).and_then(|value| value.parse::<u32>().ok());
-        if let (Some(count), Some(owner)) = (number("LISTEN_FDS"), number("LISTEN_PID")) {
-            if owner == pid {
-                self.0.extend(3..3u32.saturating_add(count.min(1024)));
-            }
+        if let Some(count) = number("LISTEN_FDS").filter(|_| number("LISTEN_PID") == Some(pid)) {
+            self.0.extend(3..3u32.saturating_add(count.min(1024)));
         }
         self.0.extend(number("NODE_CHANNEL_FD"));
         let flags = variable("MAKEFLAGS").unwrap_or_default();

@@ -119,8 +119,8 @@ pub enum PrepareError {
     #[error(
         "Landlock alone cannot enforce this policy exactly. These rules need the supervisor, which this version does \
          not have; without it the following would be denied although the policy allows it:\n{needs}\n\
-         To run with these denials, and with what `clawguard-exec plan --mode kernel` lists as not enforced: \
-         clawguard-exec --mode kernel -- COMMAND"
+         To run with these denials, and with what `clawguard-exec plan --mode kernel` lists as not enforced, \
+         add `--mode kernel`"
     )]
     NeedsSupervisor {
         /// The rules, and what each would lose.

@@ -14,7 +14,7 @@ use crate::resolve::{AtFront, ResolvedPolicy, Spelled};
 /// A remark on a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lint {
-    /// A name for programs: `shadowed`, `exception`, `redundant`, `missing`, `replaceable`.
+    /// A name for programs: `shadowed`, `exception`, `redundant`, `missing`, `replaceable`, `link`.
     pub kind: &'static str,
     /// The rule that it is about.
     pub rule: RuleId,
@@ -34,6 +34,7 @@ impl Plan {
             lints.extend(redundant(policy, one));
             lints.extend(missing(policy, one));
             lints.extend(replaceable(policy, one, &mut decider));
+            lints.extend(not_followed(policy, one));
         }
         lints.sort_by(|a, b| (a.rule, a.kind, &a.text).cmp(&(b.rule, b.kind, &b.text)));
         lints.dedup();
@@ -124,10 +125,10 @@ fn shadowed(policy: &ResolvedPolicy, one: &Spelled, decider: &mut Decider) -> Op
         return None;
     }
     let state = decider.walk(one.real_front());
+    // What blocks the front blocks everything beneath for this rule: only a deeper exact one would go through.
     let is_lost = |access: &Access| {
         let verdict = decider.decision(state).verdict(*access);
-        let settled = decider.is_settled(state, *access, crate::decide::Guards::All);
-        verdict.rule().filter(|_| !verdict.is_allowed() && settled)
+        verdict.rule().filter(|_| !verdict.is_allowed())
     };
     let (access, block) =
         rule.access.iter().find_map(|access| Some((access, is_lost(&access)?)))?;
@@ -162,6 +163,18 @@ fn redundant(policy: &ResolvedPolicy, one: &Spelled) -> Option<Lint> {
     let reason = policy.reason(without[first.index()].0);
     let text = format!("`{}` ({}) never matters: {reason}", rule.pattern, rule.origin);
     Some(Lint { kind: "redundant", rule: one.rule, text })
+}
+
+/// An allowed path behind a link that is not believed.
+fn not_followed(policy: &ResolvedPolicy, one: &Spelled) -> Option<Lint> {
+    let link = one.not_followed.as_ref()?;
+    let rule = policy.rule(one.rule);
+    let text = format!(
+        "`{}` ({}) leads through the link `{link}`, which the target or anybody may change: it is not followed; name \
+         the place that it leads to",
+        rule.pattern, rule.origin
+    );
+    Some(Lint { kind: "link", rule: one.rule, text })
 }
 
 fn missing(policy: &ResolvedPolicy, one: &Spelled) -> Option<Lint> {

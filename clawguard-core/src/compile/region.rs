@@ -228,7 +228,7 @@ impl Walk<'_> {
         for access in Access::ALL {
             let Stand { allowed, settled } = stand[access.index()];
             if !settled && (allowed || fresh.contains(access) || live.contains(access)) {
-                let causes = self.causes(place.state, access, allowed || fresh.contains(access));
+                let causes = self.causes(place.state, access, allowed);
                 self.gap(place, Lack::Mixed(access), access.into(), causes);
             }
         }
@@ -340,16 +340,25 @@ impl Walk<'_> {
         self.gap(place, Lack::Entries, Access::Write.into(), causes);
     }
 
-    /// The rules that make an access mixed: those that deny in what is allowed, those that allow in what is not.
+    /// The rules that make an access mixed: those that deny in what is allowed; in what is not, those whose wildcard
+    /// may allow a name that nobody knows yet.
     fn causes(&self, state: StateId, access: Access, is_allowed: bool) -> Vec<RuleId> {
-        self.decider.beneath(state, CAUSES, |accept| {
-            let denies = match accept.meaning {
-                Meaning::BlockedExact | Meaning::BlockedWild | Meaning::Guard => true,
-                Meaning::GuardOfNothing | Meaning::Pin => return false,
-                Meaning::AllowedExact | Meaning::Allowed => false,
-            };
-            accept.access.contains(access) && denies == is_allowed
-        })
+        let denies = |accept: &Accept| {
+            let denies = matches!(
+                accept.meaning,
+                Meaning::BlockedExact | Meaning::BlockedWild | Meaning::Guard
+            );
+            denies && accept.access.contains(access)
+        };
+        let allows = |accept: &Accept| {
+            matches!(accept.meaning, Meaning::AllowedExact | Meaning::Allowed)
+                && accept.access.contains(access)
+        };
+        if is_allowed {
+            self.decider.beneath(state, CAUSES, denies)
+        } else {
+            self.decider.beneath_wildcards(state, CAUSES, allows)
+        }
     }
 
     fn grant(&mut self, place: &Place, rights: Rights, what: What) {

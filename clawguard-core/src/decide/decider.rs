@@ -98,14 +98,12 @@ impl Decider {
     pub(crate) fn walk(&mut self, path: &AbsPath) -> StateId {
         let folding = self.law.folding().is_some_and_beneath(path);
         let mut state = self.root();
-        let mut depth = 0;
-        for name in components(path.as_bytes()) {
+        for (depth, name) in components(path.as_bytes()).enumerate() {
             if self.state(state).is_final {
                 break;
             }
             let case = if folding { self.law.folding().case(path, depth) } else { Case::Sensitive };
             state = self.step(state, name, case);
-            depth += 1;
         }
         state
     }
@@ -189,6 +187,16 @@ impl Decider {
         wanted: impl Fn(&Accept) -> bool,
     ) -> Vec<RuleId> {
         self.law.trie.beneath(&self.state(state).key.nodes, limit, wanted)
+    }
+
+    /// The same for patterns that a wildcard leads to: names that nobody spells.
+    pub(crate) fn beneath_wildcards(
+        &self,
+        state: StateId,
+        limit: usize,
+        wanted: impl Fn(&Accept) -> bool,
+    ) -> Vec<RuleId> {
+        self.law.trie.beneath_wildcards(&self.state(state).key.nodes, limit, wanted)
     }
 
     /// Do these two directories decide alike whatever name comes beneath them? Equal answers are proofs, unequal

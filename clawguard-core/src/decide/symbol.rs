@@ -136,7 +136,8 @@ impl Alphabet {
         let suffix = |length: usize| name.len().checked_sub(length).map(|from| &name[from..]);
         wild.extend(self.suffixes.lookup(last, suffix));
         wild.extend(self.prefixes.lookup(first, |length| name.get(..length)));
-        let filed = self.by_first[usize::from(first)].iter().chain(&self.by_last[usize::from(last)]);
+        let filed =
+            self.by_first[usize::from(first)].iter().chain(&self.by_last[usize::from(last)]);
         let others = filed.chain(&self.anywhere).copied();
         wild.extend(others.filter(|id| self.wild[id.0 as usize].matches(name, Case::Sensitive)));
         wild.sort_unstable();
@@ -146,7 +147,10 @@ impl Alphabet {
     /// What a name matches; `Case::Folded` where the directory that holds it folds names.
     pub(super) fn read(&self, name: &[u8], case: Case) -> Name {
         let wild = self.wildcards(name);
-        let plain = Plain { literal: self.literals.get(name).copied(), hidden: name.first() == Some(&b'.') };
+        let plain = Plain {
+            literal: self.literals.get(name).copied(),
+            hidden: name.first() == Some(&b'.'),
+        };
         match case {
             Case::Sensitive if wild.is_empty() => Name::Plain(plain),
             Case::Sensitive => Name::Symbol(Symbol { wild, ..Symbol::from(plain) }),
@@ -187,7 +191,11 @@ impl Affixes {
     }
 
     /// Those whose text a name has; `part` cuts the name to a length.
-    fn lookup<'a>(&self, end: u8, part: impl Fn(usize) -> Option<&'a [u8]>) -> impl Iterator<Item = WildId> {
+    fn lookup<'a>(
+        &self,
+        end: u8,
+        part: impl Fn(usize) -> Option<&'a [u8]>,
+    ) -> impl Iterator<Item = WildId> {
         let lengths = self.ends.contains(end).then_some(&self.lengths).into_iter().flatten();
         lengths.filter_map(move |length| self.ids.get(part(*length)?).copied())
     }

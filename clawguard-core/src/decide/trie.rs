@@ -227,34 +227,59 @@ impl Trie {
         })
     }
 
-    /// Up to `limit` rules among those that may match strictly beneath a set of nodes, sorted.
+    /// Up to `limit` rules among those that may match strictly beneath a set of nodes, in the policy's order.
     pub(super) fn beneath(
         &self,
         set: &[NodeId],
         limit: usize,
         wanted: impl Fn(&Accept) -> bool,
     ) -> Vec<RuleId> {
-        let mut found = BTreeSet::new();
-        let mut waiting: Vec<NodeId> = Vec::new();
-        let consume = |id: NodeId, waiting: &mut Vec<NodeId>| {
-            let node = self.node(id);
-            waiting.extend(node.literals.values().copied());
-            waiting.extend(node.wild.iter().map(|(_, next)| *next));
-        };
-        let mut found_at = |id: NodeId| {
-            let rules = self.node(id).accepts.iter().filter(|accept| wanted(accept));
-            found.extend(rules.map(|accept| accept.rule));
-            found.len() >= limit
-        };
-        let mut full = false;
+        let mut reached = BTreeSet::new();
         for &id in set {
-            consume(id, &mut waiting);
-            full = full || self.node(id).globstar.is_some() && found_at(id);
-        }
-        while let (Some(id), false) = (waiting.pop(), full) {
-            full = found_at(id);
-            consume(id, &mut waiting);
             let node = self.node(id);
+            reached.extend(node.literals.values().copied());
+            reached.extend(self.wildcard_edges(id));
+        }
+        self.collect(reached, limit, wanted)
+    }
+
+    /// The same where the next component is matched by a wildcard or `**`.
+    pub(super) fn beneath_wildcards(
+        &self,
+        set: &[NodeId],
+        limit: usize,
+        wanted: impl Fn(&Accept) -> bool,
+    ) -> Vec<RuleId> {
+        let reached = set.iter().flat_map(|id| self.wildcard_edges(*id)).collect();
+        self.collect(reached, limit, wanted)
+    }
+
+    /// Where a name that no pattern spells leads from a node.
+    fn wildcard_edges(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        let node = self.node(id);
+        node.wild.iter().map(|(_, next)| *next).chain(node.globstar.map(|_| id))
+    }
+
+    /// Walks on from nodes that are reached; a node's number grows with the place of the rule that made it, so the
+    /// answer is the same at every start.
+    fn collect(
+        &self,
+        mut waiting: BTreeSet<NodeId>,
+        limit: usize,
+        wanted: impl Fn(&Accept) -> bool,
+    ) -> Vec<RuleId> {
+        let mut found = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        while let (Some(id), true) = (waiting.pop_first(), found.len() < limit) {
+            if !seen.insert(id) {
+                continue;
+            }
+            let node = self.node(id);
+            found.extend(
+                node.accepts.iter().filter(|accept| wanted(accept)).map(|accept| accept.rule),
+            );
+            waiting.extend(node.literals.values().copied());
+            waiting.extend(self.wildcard_edges(id));
             waiting.extend([node.inner, node.last].into_iter().flatten());
         }
         found.into_iter().collect()

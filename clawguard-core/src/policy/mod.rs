@@ -24,6 +24,7 @@ pub use self::preset::Preset;
 pub use self::rule::{Effect, Origin, Rule};
 use self::schema::Source;
 pub use self::settings::{Environment, Listen, Logging, Temporary};
+pub(crate) use self::token::expand;
 pub(crate) use self::wildcard::{ByteSet, Case, Wildcard};
 use crate::access::AccessSet;
 

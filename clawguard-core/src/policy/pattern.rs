@@ -46,7 +46,6 @@ pub struct Pattern {
     alternatives: Arc<[Vec<Token>]>,
 }
 
-
 /// Where a pattern stands, which decides how it may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -92,7 +91,8 @@ impl Pattern {
 
     /// The pattern that matches `path` and nothing else.
     pub(crate) fn literal(path: &AbsPath) -> Pattern {
-        let names = path.components().flat_map(|name| [Token::Separator, Token::Text(name.to_vec())]);
+        let names =
+            path.components().flat_map(|name| [Token::Separator, Token::Text(name.to_vec())]);
         let tokens: Vec<Token> = names.collect();
         // `/` has no names.
         let tokens = if tokens.is_empty() { vec![Token::Separator] } else { tokens };

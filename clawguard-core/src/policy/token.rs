@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::pattern::{PatternErrorKind, Place};
+use super::pattern::{PatternErrorKind, Place, Variables};
 use super::wildcard::{ByteSet, Piece};
 
 /// A part of a pattern's text.
@@ -129,6 +129,31 @@ fn variable(rest: &[u8]) -> Result<Option<(Box<str>, usize)>, PatternErrorKind> 
     }
     let name = String::from_utf8_lossy(name).into_owned().into_boxed_str();
     Ok(Some((name, end + usize::from(braced))))
+}
+
+/// A text that is no pattern, with `~` at its front and variables put in.
+pub(crate) fn expand(text: &[u8], variables: &impl Variables) -> Result<Vec<u8>, PatternErrorKind> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    if matches!(text, [b'~'] | [b'~', b'/', ..]) {
+        out.extend_from_slice(variables.home().ok_or(PatternErrorKind::NoHome)?.as_bytes());
+        at = 1;
+    }
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        let named = if byte == b'$' { variable(&text[at..])? } else { None };
+        match named {
+            Some((name, taken)) => {
+                let value = variables.value(&name);
+                out.extend(
+                    value.ok_or_else(|| PatternErrorKind::UnknownVariable(name.to_string()))?,
+                );
+                at += taken;
+            }
+            None => out.push(byte),
+        }
+    }
+    Ok(out)
 }
 
 #[cfg(test)]

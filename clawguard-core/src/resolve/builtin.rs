@@ -15,17 +15,11 @@ use crate::policy::{
 
 /// Blocked by the default, with their accesses. Writing a `.env` stays possible, so that `git clone` and
 /// `cp .env.example .env` work; reading it back is what leaks.
-const DEFAULT_BLOCKS: [(&str, AccessSetLetters); 3] = [
-    ("~/.*", AccessSetLetters::All),
-    ("**/.env", AccessSetLetters::Read),
-    ("**/.env.{local,development,production,staging,test}{,.local}", AccessSetLetters::Read),
+const DEFAULT_BLOCKS: [(&str, &[Access]); 3] = [
+    ("~/.*", &Access::ALL),
+    ("**/.env", &[Access::Read]),
+    ("**/.env.{local,development,production,staging,test}{,.local}", &[Access::Read]),
 ];
-
-#[derive(Clone, Copy)]
-enum AccessSetLetters {
-    All,
-    Read,
-}
 
 /// The rules of the built-in default; `has_allowed` when the command line names what is allowed instead of the
 /// working directory.
@@ -45,14 +39,11 @@ pub(super) fn default_rules(host: &Host, has_allowed: bool) -> Result<Vec<Rule>,
             origin: origin.clone(),
         });
     }
-    for (text, letters) in DEFAULT_BLOCKS {
+    for (text, access) in DEFAULT_BLOCKS {
         if text.starts_with('~') && host.home.is_none() {
             continue;
         }
-        let access = match letters {
-            AccessSetLetters::All => AccessSet::ALL,
-            AccessSetLetters::Read => Access::Read.into(),
-        };
+        let access = access.iter().copied().collect();
         let pattern = parse(text, &origin)?;
         rules.push(Rule { pattern, effect: Effect::Blocked, access, origin: origin.clone() });
     }
@@ -134,7 +125,7 @@ fn unfit(host: &Host) -> Option<String> {
     if is(&"/tmp") || is(&"/var/tmp") {
         return Some("shared by everybody for temporary files".to_owned());
     }
-    let system = SYSTEM.iter().any(|name| is(name)) || SYSTEM_TREES.iter().any(|name| within(name));
+    let system = SYSTEM.iter().any(is) || SYSTEM_TREES.iter().any(within);
     if system {
         return Some("a system directory".to_owned());
     }

@@ -120,7 +120,9 @@ impl Variables for Host {
             "PWD" => Some(self.cwd.as_bytes().to_vec()),
             "UID" => Some(self.uid.to_string().into_bytes()),
             "HOME" => self.home.as_ref().map(|home| home.as_bytes().to_vec()),
-            "TMPDIR" => self.temporary.as_ref().map(|path| path.as_bytes().to_vec()),
+            "TMPDIR" if self.temporary.is_some() => {
+                self.temporary.as_ref().map(|path| path.as_bytes().to_vec())
+            }
             name => self.environment.get(OsStr::new(name)).map(|value| value.clone().into_vec()),
         }
     }

@@ -49,6 +49,8 @@ pub(crate) struct Followed {
     pub(crate) path: AbsPath,
     /// The links on the way, by their own real paths.
     pub(crate) links: Vec<AbsPath>,
+    /// The link that was not followed.
+    pub(crate) stopped_at: Option<AbsPath>,
 }
 
 impl Links {
@@ -77,7 +79,7 @@ impl Links {
         let mut real = AbsPath::root();
         let mut links = Vec::new();
         let mut rest: VecDeque<Vec<u8>> = components(path).map(<[u8]>::to_vec).collect();
-        let mut looking = true;
+        let (mut looking, mut stopped_at) = (true, None);
         while let Some(name) = rest.pop_front() {
             match name.as_slice() {
                 b"." => continue,
@@ -97,6 +99,7 @@ impl Links {
                 }
                 Look::Link(_) if links.len() >= MAX_LINKS || !may_follow(&next) => {
                     looking = false;
+                    stopped_at = Some(next.clone());
                     real = next;
                 }
                 Look::Link(target) => {
@@ -110,7 +113,7 @@ impl Links {
                 }
             }
         }
-        Followed { path: real, links }
+        Followed { path: real, links, stopped_at }
     }
 
     /// What is at a path, links followed.

@@ -17,13 +17,13 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 
 pub use self::host::{Host, HostError};
+pub(crate) use self::links::AtFront;
 pub use self::links::Links;
 use self::program::{Found, Program};
-pub(crate) use self::links::AtFront;
+use self::spell::Purpose;
 pub(crate) use self::spell::Spelled;
 use crate::access::{Access, AccessSet};
 use crate::decide::{Decider, Folding, Law, RuleId, Verdict};
@@ -71,25 +71,30 @@ impl Policy {
     }
 }
 
-struct Resolver<'a> {
+struct Resolver {
     policy: Policy,
-    host: &'a Host,
+    /// Without a private temporary directory where the policy gives none.
+    host: Host,
     links: Links,
     rules: Vec<Rule>,
     presets: Vec<Preset>,
 }
 
-impl<'a> Resolver<'a> {
-    fn new(policy: Policy, host: &'a Host) -> Result<Resolver<'a>, PolicyError> {
+impl Resolver {
+    fn new(policy: Policy, host: &Host) -> Result<Resolver, PolicyError> {
         let mut rules = policy.rules.clone();
         if policy.file.is_none() {
             let has_allowed = rules.iter().any(|rule| rule.effect == Effect::Allowed);
             let default = builtin::default_rules(host, has_allowed);
             rules.extend(default.map_err(|mistake| PolicyError::Mistakes(vec![mistake]))?);
         }
-        rules.extend(builtin::temporary_rules(host, policy.temporary));
-        let mut resolver =
-            Resolver { policy, host, links: Links::default(), rules, presets: Vec::new() };
+        let mut host = host.clone();
+        if policy.temporary != Temporary::Private {
+            host.temporary = None;
+        }
+        rules.extend(builtin::temporary_rules(&host, policy.temporary));
+        let links = Links::default();
+        let mut resolver = Resolver { policy, host, links, rules, presets: Vec::new() };
         resolver.named_presets()?;
         Ok(resolver)
     }
@@ -99,24 +104,23 @@ impl<'a> Resolver<'a> {
         for preset in &self.presets {
             self.rules.extend(preset.rules.iter().cloned());
         }
-        let guards = builtin::guards(self.host, &self.policy, &mut self.links);
+        let guards = builtin::guards(&self.host, &self.policy, &mut self.links);
         self.rules.extend(guards);
-        self.rules.push(working_directory(self.host));
+        self.rules.push(working_directory(&self.host));
         let mut spelled = self.spell(&program)?;
+        if self.policy.temporary == Temporary::Shared {
+            self.leave_out_private_corners(&mut spelled);
+        }
         let folding = self.folding(&spelled);
         let law = self.law(&mut spelled, &folding);
         let create = self.create(&spelled, &program)?;
         let environment = self.environment(&program)?;
         let named = self.policy.listen.as_ref().map(|(listen, _)| *listen);
-        let temporary = match self.policy.temporary {
-            Temporary::Private => self.host.temporary.clone(),
-            Temporary::Shared | Temporary::None => None,
-        };
         Ok(ResolvedPolicy {
             law,
             spelled,
             create,
-            temporary,
+            temporary: self.host.temporary.clone(),
             environment,
             listen: named.or_else(|| self.presets.iter().find_map(|preset| preset.listen)),
             logging: self.policy.logging.clone(),
@@ -155,13 +159,16 @@ impl<'a> Resolver<'a> {
 
     /// What is known of the command, as far as the target could not have made it up; adds the command's own preset.
     fn program(&mut self) -> Result<Program, PolicyError> {
-        let mut program = Program::find(self.host, &mut self.links);
+        let mut program = Program::find(&self.host, &mut self.links);
         let mut rules = self.rules.clone();
         rules.extend(self.presets.iter().flat_map(|preset| preset.rules.iter().cloned()));
         let mut spelled =
-            spell::spell(&rules, self.host, &Program::default()).map_err(PolicyError::Mistakes)?;
+            spell::spell(&rules, &self.host, &Program::default()).map_err(PolicyError::Mistakes)?;
         spell::canonicalise(&mut spelled, &rules, &mut self.links, |_| false);
-        let law = Law::new(&spell::entries(&spelled, &rules, &mut self.links), Folding::default());
+        let law = Law::new(
+            &spell::entries(&spelled, &rules, &mut self.links, Purpose::Changeability),
+            Folding::default(),
+        );
         let mut decider = Decider::new(Arc::new(law));
         let mut can_write =
             |path: &AbsPath| decider.decide(path).verdict(Access::Write).is_allowed();
@@ -196,26 +203,35 @@ impl<'a> Resolver<'a> {
     }
 
     fn spell(&self, program: &Program) -> Result<Vec<Spelled>, PolicyError> {
-        spell::spell(&self.rules, self.host, program).map_err(PolicyError::Mistakes)
+        spell::spell(&self.rules, &self.host, program).map_err(PolicyError::Mistakes)
+    }
+
+    /// Where all of /tmp is allowed, what presets name in it grants nothing more, and would only pin directories.
+    fn leave_out_private_corners(&self, spelled: &mut Vec<Spelled>) {
+        let is_shared = |one: &Spelled| {
+            ["/tmp", "/var/tmp"].iter().any(|top| one.front.as_path().starts_with(top))
+        };
+        let is_preset =
+            |one: &Spelled| matches!(self.rules[one.rule.index()].origin, Origin::Preset { .. });
+        spelled.retain(|one| !(is_preset(one) && is_shared(one)));
     }
 
     /// Follows links twice: first all of them, which gives the most that the target could ever change; then those
     /// that it could not.
     fn law(&mut self, spelled: &mut [Spelled], folding: &Folding) -> Arc<Law> {
         let followed = spell::canonicalise(spelled, &self.rules, &mut self.links, |_| false);
-        let law = Law::new(&spell::entries(spelled, &self.rules, &mut self.links), folding.clone());
-        let law = Arc::new(law);
+        let entries = spell::entries(spelled, &self.rules, &mut self.links, Purpose::Changeability);
+        let law = Arc::new(Law::new(&entries, folding.clone()));
         let mut decider = Decider::new(Arc::clone(&law));
         let mut can_write =
             |link: &AbsPath| decider.decide(link).verdict(Access::Write).is_allowed();
         let changeable: BTreeSet<AbsPath> =
             followed.into_iter().filter(|link| can_write(link)).collect();
-        if changeable.is_empty() {
-            return law;
+        if !changeable.is_empty() {
+            let is_changeable = |link: &AbsPath| changeable.contains(link);
+            spell::canonicalise(spelled, &self.rules, &mut self.links, is_changeable);
         }
-        let is_changeable = |link: &AbsPath| changeable.contains(link);
-        spell::canonicalise(spelled, &self.rules, &mut self.links, is_changeable);
-        let entries = spell::entries(spelled, &self.rules, &mut self.links);
+        let entries = spell::entries(spelled, &self.rules, &mut self.links, Purpose::Law);
         Arc::new(Law::new(&entries, folding.clone()))
     }
 
@@ -252,7 +268,7 @@ impl<'a> Resolver<'a> {
         let mut create: BTreeSet<AbsPath> =
             spelled.iter().filter(is_directory).map(|one| one.real_front().clone()).collect();
         for (pattern, origin) in self.presets.iter().flat_map(|preset| &preset.create) {
-            let alternatives = spell::alternatives(pattern, origin, self.host, program)
+            let alternatives = spell::alternatives(pattern, origin, &self.host, program)
                 .map_err(|mistake| PolicyError::Mistakes(vec![mistake]))?;
             for alternative in alternatives {
                 let names: Option<Vec<&[u8]>> =
@@ -274,40 +290,18 @@ impl<'a> Resolver<'a> {
         // The user's own word comes last and wins.
         for environment in of_presets.chain([&self.policy.environment]) {
             for (name, (value, origin)) in &environment.set {
-                match self.expand(value, origin, program) {
+                match spell::text(value, origin, &self.host, program) {
                     Ok(Some(value)) => resolved.set.push((name.into(), value)),
                     Ok(None) => {}
                     Err(mistake) => mistakes.push(mistake),
                 }
             }
         }
-        if let (Temporary::Private, Some(directory)) = (self.policy.temporary, &self.host.temporary)
-        {
+        if let Some(directory) = &self.host.temporary {
             resolved.set.push(("TMPDIR".into(), directory.as_path().as_os_str().to_owned()));
         }
-        resolved.remove = removed(self.host, &self.policy.environment);
+        resolved.remove = removed(&self.host, &self.policy.environment);
         if mistakes.is_empty() { Ok(resolved) } else { Err(PolicyError::Mistakes(mistakes)) }
-    }
-
-    /// A value that begins like a pattern is a path; any other is itself. None: a preset's variable is not set.
-    fn expand(
-        &self,
-        value: &str,
-        origin: &Origin,
-        program: &Program,
-    ) -> Result<Option<OsString>, Mistake> {
-        if !value.starts_with(['~', '$']) {
-            return Ok(Some(value.into()));
-        }
-        let pattern = Pattern::parse(value.as_bytes(), crate::policy::Place::File)
-            .map_err(|error| Mistake { origin: origin.clone(), kind: error.into() })?;
-        let alternatives = spell::alternatives(&pattern, origin, self.host, program)?;
-        let path = alternatives.first().and_then(|alternative| {
-            let names: Option<Vec<&[u8]>> =
-                alternative.components.iter().map(Component::literal).collect();
-            names.map(|names| names.into_iter().fold(AbsPath::root(), |path, name| path.join(name)))
-        });
-        Ok(path.map(|path| OsString::from_vec(path.as_bytes().to_vec())))
     }
 }
 

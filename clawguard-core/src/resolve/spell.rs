@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 
 use super::host::Host;
@@ -10,8 +12,11 @@ use super::program::Program;
 use crate::access::AccessSet;
 use crate::decide::{Accept, Entry, Meaning, RuleId};
 use crate::path::AbsPath;
+use crate::policy::expand;
 use crate::policy::pattern::{Alternative, Variables};
-use crate::policy::{Component, Effect, Mistake, MistakeKind, Origin, PatternErrorKind, Rule};
+use crate::policy::{
+    Component, Effect, Mistake, MistakeKind, Origin, PatternError, PatternErrorKind, Rule,
+};
 
 /// One alternative of a rule's pattern, as it was written, with its variables.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub(crate) struct Spelled {
     pub(crate) is_exact: bool,
     /// Where the front really is, if following links changes it.
     pub(crate) canonical: Option<AbsPath>,
+    /// The link on the way that was not followed, since the target could change it.
+    pub(crate) not_followed: Option<AbsPath>,
     /// What is at the front now.
     pub(crate) is_at_front: AtFront,
 }
@@ -93,6 +100,25 @@ pub(super) fn alternatives(
     }
 }
 
+/// A value with `~` at its front and variables anywhere; none if a preset's variable is not set.
+pub(super) fn text(
+    value: &str,
+    origin: &Origin,
+    host: &Host,
+    program: &Program,
+) -> Result<Option<OsString>, Mistake> {
+    let is_preset = matches!(origin, Origin::Preset { .. });
+    let known = Known { host, program: is_preset.then_some(program) };
+    match expand(value.as_bytes(), &known) {
+        Ok(value) => Ok(Some(OsString::from_vec(value))),
+        Err(kind) if is_preset && is_unset(&kind) => Ok(None),
+        Err(kind) => {
+            let error = PatternError { text: value.to_owned(), offset: 0, kind };
+            Err(Mistake { origin: origin.clone(), kind: MistakeKind::Pattern(error) })
+        }
+    }
+}
+
 fn is_unset(kind: &PatternErrorKind) -> bool {
     matches!(
         kind,
@@ -118,6 +144,7 @@ impl Spelled {
             front: path,
             components: alternative.components,
             canonical: None,
+            not_followed: None,
             is_at_front: AtFront::Nothing,
         }
     }
@@ -145,6 +172,7 @@ pub(super) fn canonicalise(
         if allowed {
             followed_links.extend(followed.links);
         }
+        one.not_followed = followed.stopped_at;
         one.canonical = (followed.path != one.front).then_some(followed.path);
         // What a blocked rule names need not exist.
         if rules[one.rule.index()].effect != Effect::Blocked {
@@ -160,8 +188,25 @@ fn is_in_shared_directory(link: &AbsPath) -> bool {
     parent.is_none_or(|metadata| metadata.mode() & 0o002 != 0)
 }
 
+/// What entries are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To decide.
+    Law,
+    /// To find the links that the target could change.
+    Changeability,
+}
+
 /// What the automaton is built of.
-pub(super) fn entries(spelled: &[Spelled], rules: &[Rule], links: &mut Links) -> Vec<Entry> {
+///
+/// For `Purpose::Changeability` an allowed rule that leads through a link speaks of the place behind it only: that
+/// a rule names a link does not make the link the target's to change.
+pub(super) fn entries(
+    spelled: &[Spelled],
+    rules: &[Rule],
+    links: &mut Links,
+    purpose: Purpose,
+) -> Vec<Entry> {
     let mut entries = Vec::with_capacity(spelled.len() + spelled.len() / 4);
     for one in spelled {
         let rule = &rules[one.rule.index()];
@@ -177,12 +222,20 @@ pub(super) fn entries(spelled: &[Spelled], rules: &[Rule], links: &mut Links) ->
         match rule.effect {
             Effect::Allowed => {
                 let meaning = if one.is_exact { Meaning::AllowedExact } else { Meaning::Allowed };
-                add(one.components.clone(), meaning);
+                if one.canonical.is_none() || purpose == Purpose::Law {
+                    add(one.components.clone(), meaning);
+                }
                 if let Some(canonical) = &one.canonical {
                     add(with_front(canonical), Meaning::Allowed);
                 }
                 if is_pinned(one, rule) {
                     add(with_front(one.real_front()), Meaning::Pin);
+                    // A link that a rule names leads to a pinned directory.
+                    let link =
+                        one.canonical.as_ref().and_then(|_| parent_followed(&one.front, links));
+                    if let Some(link) = link {
+                        add(with_front(&link), Meaning::Pin);
+                    }
                 }
             }
             Effect::Blocked | Effect::Guard => {

@@ -1,0 +1,90 @@
+//! `cargo xtask ci` does here what continuous integration does; `cargo xtask e2e` runs the OpenClaw test alone.
+
+#![forbid(unsafe_code)]
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let task = env::args().nth(1).unwrap_or_default();
+    let outcome = match task.as_str() {
+        "ci" => checks().and_then(|()| tests()).and_then(|()| e2e()),
+        "check" => checks(),
+        "test" => tests(),
+        "e2e" => e2e(),
+        _ => Err("usage: cargo xtask ci | check | test | e2e".to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Format, lints and documentation, all without a warning.
+fn checks() -> Result<(), String> {
+    run(cargo(&["fmt", "--all", "--check"]))?;
+    run(cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
+    let mut doc =
+        cargo(&["doc", "--workspace", "--no-deps", "--locked", "--document-private-items"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    run(doc)
+}
+
+/// The README's test command.
+fn tests() -> Result<(), String> {
+    run(cargo(&["test", "--workspace", "--locked"]))
+}
+
+/// The real OpenClaw, installed once into a cache that an ordinary user can read.
+fn e2e() -> Result<(), String> {
+    run(cargo(&["build", "--release", "--locked", "-p", "clawguard-exec"]))?;
+    let cache = env::var_os("CLAWGUARD_E2E_CACHE").map_or_else(default_cache, PathBuf::from);
+    let test = root().join("tests/e2e/openclaw");
+    let mut install = Command::new(test.join("install.sh"));
+    install.arg(&cache);
+    run(install)?;
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let mut turn = Command::new(test.join("run.py"));
+    turn.arg(target.join("release/clawguard-exec")).arg(&cache);
+    run(turn)
+}
+
+/// Root's home directory is closed to the ordinary user that the test becomes.
+fn default_cache() -> PathBuf {
+    let shared = Path::new("/var/cache/clawguard-e2e");
+    let parent = shared.parent().and_then(|parent| parent.metadata().ok());
+    let home = env::var_os("HOME").map(PathBuf::from);
+    match (parent.filter(|_| is_root()), home) {
+        (None, Some(home)) => home.join(".cache/clawguard-e2e"),
+        (Some(_), _) | (None, None) => shared.to_owned(),
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    Path::new("/proc/self").metadata().is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(arguments).current_dir(root());
+    cargo
+}
+
+fn run(mut command: Command) -> Result<(), String> {
+    eprintln!("xtask: {command:?}");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{command:?}: {status}")),
+        Err(error) => Err(format!("{command:?}: {error}")),
+    }
+}
