@@ -80,6 +80,23 @@ impl Preset {
         })
     }
 
+    /// The presets that one of these command names selects.
+    ///
+    /// # Errors
+    /// As [`Preset::named`].
+    pub(crate) fn selected_by(names: &[&[u8]]) -> Result<Vec<Preset>, PolicyError> {
+        let is_name = |command: &String| names.contains(&command.as_bytes());
+        let names: Vec<&str> =
+            names.iter().filter_map(|name| std::str::from_utf8(name).ok()).collect();
+        let origin = Origin::BuiltIn { part: "presets" };
+        // Reading a preset takes longer than looking for a word in it.
+        let may_select = |text: &str| names.iter().any(|name| text.contains(name));
+        let texts = SHIPPED.iter().filter(|(_, text)| may_select(text));
+        let presets: Vec<Preset> =
+            texts.map(|(name, _)| Preset::named(name, &origin)).collect::<Result<_, _>>()?;
+        Ok(presets.into_iter().filter(|preset| preset.commands.iter().any(is_name)).collect())
+    }
+
     /// Every preset.
     ///
     /// # Errors

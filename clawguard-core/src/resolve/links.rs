@@ -121,6 +121,9 @@ impl Links {
         if let Some(kind) = self.kinds.get(path) {
             return *kind;
         }
+        if matches!(self.looks.get(path), Some(Look::Nothing)) {
+            return AtFront::Nothing;
+        }
         let kind = match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => AtFront::Directory,
             Ok(_) => AtFront::Other,

@@ -179,18 +179,9 @@ impl Resolver {
         };
         let command_made_up = program.command.as_ref().is_some_and(&mut is_made_up);
         if self.policy.presets.is_none() && !command_made_up {
-            let names: Vec<Vec<u8>> = program.names().map(<[u8]>::to_vec).collect();
-            let selects = |preset: &&Preset| {
-                preset
-                    .commands
-                    .iter()
-                    .any(|command| names.iter().any(|name| name == command.as_bytes()))
-            };
-            let all = Preset::all()?;
-            let chosen: Vec<&'static str> =
-                all.iter().filter(selects).map(|preset| preset.name).collect();
-            for name in chosen {
-                self.add_preset(name, &Origin::BuiltIn { part: "presets" })?;
+            let names: Vec<&[u8]> = program.names().collect();
+            for preset in Preset::selected_by(&names)? {
+                self.add_preset(preset.name, &Origin::BuiltIn { part: "presets" })?;
             }
         }
         if command_made_up {

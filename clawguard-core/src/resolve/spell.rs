@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use super::host::Host;
 use super::links::{AtFront, Links};
 use super::program::Program;
-use crate::access::AccessSet;
+use crate::access::{Access, AccessSet};
 use crate::decide::{Accept, Entry, Meaning, RuleId};
 use crate::path::AbsPath;
 use crate::policy::expand;
@@ -193,7 +193,7 @@ fn is_in_shared_directory(link: &AbsPath) -> bool {
 pub(super) enum Purpose {
     /// To decide.
     Law,
-    /// To find the links that the target could change.
+    /// To find what the target could change: rules with `w` only.
     Changeability,
 }
 
@@ -210,6 +210,9 @@ pub(super) fn entries(
     let mut entries = Vec::with_capacity(spelled.len() + spelled.len() / 4);
     for one in spelled {
         let rule = &rules[one.rule.index()];
+        if purpose == Purpose::Changeability && !rule.access.contains(Access::Write) {
+            continue;
+        }
         let depth = one.front.depth();
         let with_front = |front: &AbsPath| -> Vec<Component> {
             let literal = front.components().map(|name| Component::Literal(Box::from(name)));

@@ -33,9 +33,10 @@ pub(crate) fn remove_stale(uid: u32) {
     for place in PLACES {
         let Ok(entries) = std::fs::read_dir(place) else { continue };
         for entry in entries.flatten() {
-            let is_ours =
-                entry.metadata().is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == uid);
-            if is_ours && is_stale(entry.file_name().as_bytes(), uid) {
+            let is_ours = || {
+                entry.metadata().is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == uid)
+            };
+            if is_stale(entry.file_name().as_bytes(), uid) && is_ours() {
                 // Follows no link, even one that is exchanged meanwhile (CVE-2022-21658).
                 let _ = std::fs::remove_dir_all(entry.path());
             }
