@@ -24,13 +24,13 @@ use crate::exit::Exit;
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        // `--help` and `--version` are answers on stdout; a mistake is ours, so it is 125 like any other.
+        Err(error) if !error.use_stderr() => {
+            return error.print().map_or(Exit::Ours.into(), |()| ExitCode::SUCCESS);
+        }
         Err(error) => {
-            // `--help` and `--version` are answers on stdout; a mistake is ours, so it is 125 like any other.
-            let is_mistake = error.use_stderr();
-            return match (error.print(), is_mistake) {
-                (Ok(()), false) => ExitCode::SUCCESS,
-                (Ok(()), true) | (Err(_), _) => Exit::Ours.into(),
-            };
+            report::line(&error.render().to_string());
+            return Exit::Ours.into();
         }
     };
     let outcome = match &cli.task {

@@ -48,6 +48,7 @@ impl Sandbox {
             return error;
         }
         self.set_environment(&mut command);
+        crate::sys::before_exec(&mut command, crate::sys::restore_sigpipe);
         match self.steps.take() {
             Err(failed) => failed.into(),
             Ok(()) => ApplyError::Exec(command.exec()),

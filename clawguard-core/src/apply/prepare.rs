@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::ffi::OsStr;
 use std::fs::DirBuilder;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 
 use landlock::{
@@ -60,12 +62,31 @@ impl Plan {
     }
 }
 
+/// Makes a directory and those above it, mode 0700, through no link: what led elsewhere when the policy was resolved
+/// may since lead where an earlier run of the target wants it.
 fn make(directory: &AbsPath) -> Result<(), PrepareError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(|source| failed_to_make(directory, source))
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let open = |at: BorrowedFd<'_>, name: &OsStr| {
+        rustix::fs::openat2(at, name, flags, FileMode::empty(), ResolveFlags::NO_SYMLINKS)
+    };
+    let enter = |at: BorrowedFd<'_>, name: &OsStr| match open(at, name) {
+        Err(Errno::NOENT) => {
+            match rustix::fs::mkdirat(at, name, FileMode::RWXU) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+            open(at, name)
+        }
+        opened => opened,
+    };
+    let walk = || {
+        let mut at = open(CWD, OsStr::new("/"))?;
+        for name in directory.components() {
+            at = enter(at.as_fd(), OsStr::from_bytes(name))?;
+        }
+        Ok(())
+    };
+    walk().map_err(|errno: Errno| failed_to_make(directory, errno.into()))
 }
 
 fn failed_to_make(directory: &AbsPath, source: io::Error) -> PrepareError {

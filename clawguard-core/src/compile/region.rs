@@ -16,12 +16,13 @@ use super::Mode;
 use super::gap::{Gap, Lack};
 use super::rights::{self, Rights};
 use crate::access::{Access, AccessSet};
-use crate::decide::{Accept, Decider, Guards, Meaning, RuleId, StateId};
+use crate::decide::{Accept, Decider, Guards, Meaning, RuleId, StateId, Verdict};
 use crate::path::AbsPath;
 use crate::policy::Case;
 use crate::resolve::{ResolvedPolicy, folding};
 
-/// Directory entries that are looked at, at most, where everything beneath is mixed.
+/// Directory entries that are looked at, at most, where everything beneath is mixed: as many again in what the user
+/// allows as in what presets do, so that neither his files nor the programs' libraries are forgotten.
 const BUDGET: usize = 8 * 1024;
 
 /// Names that are visited last when the budget is short: programs do not need them to run.
@@ -58,8 +59,7 @@ pub(super) fn walk(policy: &ResolvedPolicy, abi: ABI, mode: Mode) -> Regions {
         mode,
         made: policy.create.iter().chain(&policy.temporary).cloned().collect(),
         has_casefold: folding::is_supported(),
-        wide: VecDeque::new(),
-        later: VecDeque::new(),
+        wide: Wide::default(),
         budget: BUDGET,
         out: Regions::default(),
     };
@@ -70,8 +70,11 @@ pub(super) fn walk(policy: &ResolvedPolicy, abi: ABI, mode: Mode) -> Regions {
         named: Named::ByRule,
     };
     walk.visit(root);
-    while let Some(place) = walk.wide.pop_front().or_else(|| walk.later.pop_front()) {
-        walk.visit(place);
+    for queue in [Queue::Users, Queue::Others] {
+        walk.budget = BUDGET;
+        while let Some(place) = walk.wide.next(queue) {
+            walk.visit(place);
+        }
     }
     walk.out
 }
@@ -84,9 +87,7 @@ struct Walk<'a> {
     /// Directories that will exist at the start.
     made: BTreeSet<AbsPath>,
     has_casefold: bool,
-    /// Directories beneath which everything is mixed, nearest first.
-    wide: VecDeque<Place>,
-    later: VecDeque<Place>,
+    wide: Wide,
     budget: usize,
     out: Regions,
 }
@@ -98,6 +99,39 @@ enum Named {
     ByRule,
     /// It was found in a directory.
     Found,
+}
+
+/// Directories beneath which everything is mixed, nearest first.
+#[derive(Default)]
+struct Wide {
+    users: VecDeque<Place>,
+    others: VecDeque<Place>,
+    later: VecDeque<Place>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    /// Allowed by a rule of the user.
+    Users,
+    /// Allowed by presets.
+    Others,
+}
+
+impl Wide {
+    fn add(&mut self, queue: Queue, place: Place, name: &[u8]) {
+        match queue {
+            Queue::Users => self.users.push_back(place),
+            Queue::Others if LATER.contains(&name) => self.later.push_back(place),
+            Queue::Others => self.others.push_back(place),
+        }
+    }
+
+    fn next(&mut self, queue: Queue) -> Option<Place> {
+        match queue {
+            Queue::Users => self.users.pop_front(),
+            Queue::Others => self.others.pop_front().or_else(|| self.later.pop_front()),
+        }
+    }
 }
 
 struct Place {
@@ -171,23 +205,20 @@ impl Walk<'_> {
         let allowed = self.allowed(place.state);
         // A rule on a file holds for its every name, and the law judges each name alone. Where a rule spells the
         // name, the user chose this file; a file that was only found may be another one's second name.
-        if place.named == Named::Found && links > 1 {
+        if place.named == Named::Found && links > 1 && !is_of_the_system(&place.path) {
             return;
         }
         self.grant(place, rights::file(allowed, self.abi), What::File);
         self.unread_execute(place, allowed);
-        let names = |accept: &&Accept| {
-            accept.meaning == Meaning::AllowedExact && accept.access.contains(Access::Write)
-        };
-        let named: Vec<RuleId> =
-            self.decider.accepts(place.state).filter(names).map(|accept| accept.rule).collect();
+        // Removing and replacing it is a right of its directory, which no rule on the file can give.
         let may_be_replaced = place.inherited.contains(rights::entries(self.abi));
-        if allowed.contains(Access::Write)
-            && !named.is_empty()
-            && !may_be_replaced
-            && !is_device(&place.path)
-        {
-            self.gap(place, Lack::FileName, Access::Write.into(), named);
+        if allowed.contains(Access::Write) && !may_be_replaced && !is_device(&place.path) {
+            let here = |accept: &&Accept| allows(accept, Access::Write);
+            let causes: Vec<RuleId> =
+                self.decider.accepts(place.state).filter(here).map(|accept| accept.rule).collect();
+            if !causes.is_empty() {
+                self.gap(place, Lack::FileName, Access::Write.into(), causes);
+            }
         }
     }
 
@@ -287,9 +318,21 @@ impl Walk<'_> {
         match (is_endless && child.path.as_path().is_dir(), self.mode) {
             (false, _) => self.visit(child),
             (true, Mode::Auto) => {}
-            (true, Mode::Kernel) if LATER.contains(&name) => self.later.push_back(child),
-            (true, Mode::Kernel) => self.wide.push_back(child),
+            (true, Mode::Kernel) => {
+                let queue = if self.is_users(state) { Queue::Users } else { Queue::Others };
+                self.wide.add(queue, child, name);
+            }
         }
+    }
+
+    /// Does a rule of the user allow anything here?
+    fn is_users(&self, state: StateId) -> bool {
+        let decision = self.decider.decision(state);
+        let allowed = Access::ALL
+            .map(|access| decision.verdict(access))
+            .into_iter()
+            .filter(|verdict| verdict.is_allowed());
+        allowed.filter_map(Verdict::rule).any(|rule| self.policy.rule(rule).origin.is_user())
     }
 
     fn case(&self, directory: &AbsPath) -> Case {
@@ -302,14 +345,9 @@ impl Walk<'_> {
 
     fn missing(&mut self, place: &Place) {
         let access = self.may_allow(place.state);
-        let allows =
-            |accept: &Accept| matches!(accept.meaning, Meaning::AllowedExact | Meaning::Allowed);
-        let here = self
-            .decider
-            .accepts(place.state)
-            .filter(|accept| allows(accept))
-            .map(|accept| accept.rule);
-        let mut causes: Vec<RuleId> = here.collect();
+        let allows = |accept: &Accept| access.iter().any(|access| allows(accept, access));
+        let here = self.decider.accepts(place.state).filter(|accept| allows(accept));
+        let mut causes: Vec<RuleId> = here.map(|accept| accept.rule).collect();
         causes.extend(self.decider.beneath(place.state, CAUSES, allows));
         self.gap(place, Lack::Missing, access, causes);
     }
@@ -331,7 +369,11 @@ impl Walk<'_> {
         let mut causes: Vec<RuleId> = Vec::new();
         for (access, stand) in [Access::Read, Access::Execute].into_iter().zip(others) {
             if !stand.settled {
-                causes.extend(self.causes(place.state, access, stand.allowed));
+                let differs = |accept: &Accept| match stand.allowed {
+                    true => denies(accept, access),
+                    false => allows(accept, access),
+                };
+                causes.extend(self.decider.beneath(place.state, CAUSES, differs));
             }
         }
         let pins =
@@ -343,21 +385,10 @@ impl Walk<'_> {
     /// The rules that make an access mixed: those that deny in what is allowed; in what is not, those whose wildcard
     /// may allow a name that nobody knows yet.
     fn causes(&self, state: StateId, access: Access, is_allowed: bool) -> Vec<RuleId> {
-        let denies = |accept: &Accept| {
-            let denies = matches!(
-                accept.meaning,
-                Meaning::BlockedExact | Meaning::BlockedWild | Meaning::Guard
-            );
-            denies && accept.access.contains(access)
-        };
-        let allows = |accept: &Accept| {
-            matches!(accept.meaning, Meaning::AllowedExact | Meaning::Allowed)
-                && accept.access.contains(access)
-        };
         if is_allowed {
-            self.decider.beneath(state, CAUSES, denies)
+            self.decider.beneath(state, CAUSES, |accept| denies(accept, access))
         } else {
-            self.decider.beneath_wildcards(state, CAUSES, allows)
+            self.decider.beneath_wildcards(state, CAUSES, |accept| allows(accept, access))
         }
     }
 
@@ -376,9 +407,37 @@ impl Walk<'_> {
             .iter()
             .map(|access| decision.verdict(access))
             .find(|verdict| verdict.is_allowed())
-            .and_then(crate::decide::Verdict::rule);
+            .and_then(Verdict::rule);
         self.out.gaps.push(Gap { path: place.path.clone(), lack, access, causes, allowed_by });
     }
+}
+
+fn allows(accept: &Accept, access: Access) -> bool {
+    let allows = matches!(accept.meaning, Meaning::AllowedExact | Meaning::Allowed);
+    allows && accept.access.contains(access)
+}
+
+fn denies(accept: &Accept, access: Access) -> bool {
+    let denies =
+        matches!(accept.meaning, Meaning::BlockedExact | Meaning::BlockedWild | Meaning::Guard);
+    denies && accept.access.contains(access)
+}
+
+/// Where only the system's packages make files: the loader and perl have second names there, and need them.
+fn is_of_the_system(path: &AbsPath) -> bool {
+    let tops = [
+        "/usr",
+        "/bin",
+        "/sbin",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/libx32",
+        "/nix/store",
+        "/gnu/store",
+    ];
+    tops.iter().any(|top| path.as_path().starts_with(top))
+        && !path.as_path().starts_with("/usr/local")
 }
 
 /// Directories whose entries are processes and kernel objects, some of them other people's.

@@ -183,7 +183,7 @@ pub(super) fn canonicalise(
 }
 
 /// A link where anybody may make one is nobody's word: an earlier run of the target may have left it.
-fn is_in_shared_directory(link: &AbsPath) -> bool {
+pub(super) fn is_in_shared_directory(link: &AbsPath) -> bool {
     let parent = link.parent().and_then(|parent| std::fs::metadata(parent).ok());
     parent.is_none_or(|metadata| metadata.mode() & 0o002 != 0)
 }

@@ -5,9 +5,11 @@
 mod capability;
 mod descriptors;
 mod landlock;
+mod signal;
 mod spawn;
 
 pub(crate) use self::capability::drop_bounding_set;
 pub(crate) use self::descriptors::close_on_exec;
 pub(crate) use self::landlock::abi;
+pub(crate) use self::signal::restore_sigpipe;
 pub(crate) use self::spawn::before_exec;

@@ -1,0 +1,295 @@
+//! From a policy and a host to the law: presets chosen, variables put in, links followed, directories named.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
+
+use super::host::Host;
+use super::links::{AtFront, Links};
+use super::program::{Found, Program};
+use super::spell::{self, Purpose, Spelled};
+use super::{ResolvedEnvironment, ResolvedPolicy, builtin, folding};
+use crate::access::{Access, AccessSet};
+use crate::decide::{Decider, Folding, Law};
+use crate::path::AbsPath;
+use crate::policy::{
+    Component, Effect, Environment, Mistake, Origin, Pattern, Policy, PolicyError, Preset, Rule,
+    Temporary, preset,
+};
+
+/// Which paths the target could change, at most.
+struct Changeable(Decider);
+
+impl Changeable {
+    fn contains(&mut self, path: &AbsPath) -> bool {
+        self.0.decide(path).verdict(Access::Write).is_allowed()
+    }
+}
+
+pub(super) struct Resolver {
+    policy: Policy,
+    /// Without a private temporary directory where the policy gives none.
+    host: Host,
+    links: Links,
+    rules: Vec<Rule>,
+    presets: Vec<Preset>,
+    /// What is wrong so far: everything that can be found is reported together.
+    mistakes: Vec<Mistake>,
+}
+
+impl Resolver {
+    pub(super) fn new(policy: Policy, host: &Host) -> Result<Resolver, PolicyError> {
+        let mut rules = policy.rules.clone();
+        let mut mistakes = Vec::new();
+        if policy.file.is_none() {
+            let has_allowed = rules.iter().any(|rule| rule.effect == Effect::Allowed);
+            match builtin::default_rules(host, has_allowed) {
+                Ok(default) => rules.extend(default),
+                Err(mistake) => mistakes.push(mistake),
+            }
+        }
+        let mut host = host.clone();
+        if policy.temporary != Temporary::Private {
+            host.temporary = None;
+        }
+        rules.extend(builtin::temporary_rules(&host, policy.temporary));
+        let links = Links::default();
+        let mut resolver = Resolver { policy, host, links, rules, presets: Vec::new(), mistakes };
+        resolver.named_presets()?;
+        Ok(resolver)
+    }
+
+    pub(super) fn resolve(mut self) -> Result<ResolvedPolicy, PolicyError> {
+        let program = self.program()?;
+        for preset in &self.presets {
+            self.rules.extend(preset.rules.iter().cloned());
+        }
+        let guards = builtin::guards(&self.host, &self.policy, &mut self.links);
+        self.rules.extend(guards);
+        self.rules.push(working_directory(&self.host));
+        let mut spelled = self.spell(&program)?;
+        if self.policy.temporary == Temporary::Shared {
+            self.leave_out_private_corners(&mut spelled);
+        }
+        let folding = self.folding(&spelled);
+        let (law, mut changeable) = self.law(&mut spelled, &folding);
+        let create = self.create(&spelled, &program, &mut changeable)?;
+        let environment = self.environment(&program).map_err(PolicyError::Mistakes)?;
+        let named = self.policy.listen.as_ref().map(|(listen, _)| *listen);
+        Ok(ResolvedPolicy {
+            law,
+            spelled,
+            create,
+            temporary: self.host.temporary.clone(),
+            environment,
+            listen: named.or_else(|| self.presets.iter().find_map(|preset| preset.listen)),
+            logging: self.policy.logging.clone(),
+            uid: self.host.uid,
+            presets: self.presets.iter().map(|preset| preset.name).collect(),
+            rules: self.rules,
+            command: program.command,
+        })
+    }
+
+    /// The presets that the policy names, or the default ones; every unknown name is reported.
+    fn named_presets(&mut self) -> Result<(), PolicyError> {
+        let origin = Origin::BuiltIn { part: "presets" };
+        let default =
+            || preset::DEFAULT.iter().map(|name| ((*name).to_owned(), origin.clone())).collect();
+        let named: Vec<(String, Origin)> = self.policy.presets.clone().unwrap_or_else(default);
+        for (name, origin) in named {
+            match self.add_preset(&name, &origin) {
+                Err(PolicyError::Mistakes(more)) => self.mistakes.extend(more),
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    fn add_preset(&mut self, name: &str, origin: &Origin) -> Result<(), PolicyError> {
+        if self.presets.iter().any(|preset| preset.name == name) {
+            return Ok(());
+        }
+        let preset = Preset::named(name, origin)?;
+        let include = preset.include.clone();
+        self.presets.push(preset);
+        include.iter().try_for_each(|name| self.add_preset(name, origin))
+    }
+
+    /// What is known of the command, as far as the target could not have made it up; adds the command's own preset.
+    fn program(&mut self) -> Result<Program, PolicyError> {
+        let mut program = Program::find(&self.host, &mut self.links);
+        let mut rules = self.rules.clone();
+        rules.extend(self.presets.iter().flat_map(|preset| preset.rules.iter().cloned()));
+        let spelled = spell::spell(&rules, &self.host, &Program::default());
+        let environment = self.environment(&Program::default());
+        let found = [spelled.as_ref().err(), environment.as_ref().err()];
+        if found.iter().any(Option::is_some) || !self.mistakes.is_empty() {
+            let mut mistakes = std::mem::take(&mut self.mistakes);
+            mistakes.extend(spelled.err().into_iter().flatten());
+            mistakes.extend(environment.err().into_iter().flatten());
+            return Err(PolicyError::Mistakes(mistakes));
+        }
+        let mut spelled = spelled.unwrap_or_default();
+        spell::canonicalise(&mut spelled, &rules, &mut self.links, |_| false);
+        let mut changeable = self.changeable(&spelled, &rules, &Folding::default());
+        let mut is_made_up = |found: &Found| {
+            found.rests_on().any(|path| {
+                changeable.contains(path)
+                    || path.parent().is_some_and(|parent| changeable.contains(&parent))
+            })
+        };
+        let command_made_up = program.command.as_ref().is_some_and(&mut is_made_up);
+        if self.policy.presets.is_none() && !command_made_up {
+            let names: Vec<&[u8]> = program.names().collect();
+            for preset in Preset::selected_by(&names)? {
+                self.add_preset(preset.name, &Origin::BuiltIn { part: "presets" })?;
+            }
+        }
+        if command_made_up {
+            program.command = None;
+        }
+        if program.node.as_ref().is_some_and(&mut is_made_up) {
+            program.node = None;
+        }
+        Ok(program)
+    }
+
+    fn spell(&self, program: &Program) -> Result<Vec<Spelled>, PolicyError> {
+        spell::spell(&self.rules, &self.host, program).map_err(PolicyError::Mistakes)
+    }
+
+    /// Where all of /tmp is allowed, what presets name in it grants nothing more, and would only pin directories.
+    fn leave_out_private_corners(&self, spelled: &mut Vec<Spelled>) {
+        let is_shared = |one: &Spelled| {
+            ["/tmp", "/var/tmp"].iter().any(|top| one.front.as_path().starts_with(top))
+        };
+        let is_preset =
+            |one: &Spelled| matches!(self.rules[one.rule.index()].origin, Origin::Preset { .. });
+        spelled.retain(|one| !(is_preset(one) && is_shared(one)));
+    }
+
+    /// Follows links twice: first all of them, which gives the most that the target could ever change; then those
+    /// that it could not.
+    fn law(&mut self, spelled: &mut [Spelled], folding: &Folding) -> (Arc<Law>, Changeable) {
+        let followed = spell::canonicalise(spelled, &self.rules, &mut self.links, |_| false);
+        let mut changeable = self.changeable(spelled, &self.rules.clone(), folding);
+        let links: BTreeSet<AbsPath> =
+            followed.into_iter().filter(|link| changeable.contains(link)).collect();
+        if !links.is_empty() {
+            let is_changeable = |link: &AbsPath| links.contains(link);
+            spell::canonicalise(spelled, &self.rules, &mut self.links, is_changeable);
+        }
+        let entries = spell::entries(spelled, &self.rules, &mut self.links, Purpose::Law);
+        (Arc::new(Law::new(&entries, folding.clone())), changeable)
+    }
+
+    fn changeable(&mut self, spelled: &[Spelled], rules: &[Rule], folding: &Folding) -> Changeable {
+        let entries = spell::entries(spelled, rules, &mut self.links, Purpose::Changeability);
+        Changeable(Decider::new(Arc::new(Law::new(&entries, folding.clone()))))
+    }
+
+    /// The host's folding mounts, and directories with the casefold flag that a pattern leads to.
+    fn folding(&self, spelled: &[Spelled]) -> Folding {
+        if !folding::is_supported() {
+            return self.host.folding.clone();
+        }
+        let mut flagged = BTreeSet::new();
+        for one in spelled {
+            let mut at = Some(one.real_front().clone());
+            while let Some(path) = at {
+                if !flagged.insert(path.clone()) {
+                    break;
+                }
+                at = path.parent();
+            }
+        }
+        let flagged = flagged.into_iter().filter(folding::has_flag);
+        self.host.folding.clone().with(flagged)
+    }
+
+    /// Directories that are made before the start: of presets, and allowed paths written with a trailing slash.
+    fn create(
+        &mut self,
+        spelled: &[Spelled],
+        program: &Program,
+        changeable: &mut Changeable,
+    ) -> Result<Vec<AbsPath>, PolicyError> {
+        let is_directory = |one: &&Spelled| {
+            one.is_exact
+                && one.is_directory
+                && self.rules[one.rule.index()].effect == Effect::Allowed
+        };
+        let mut create: BTreeSet<AbsPath> =
+            spelled.iter().filter(is_directory).map(|one| one.real_front().clone()).collect();
+        for (pattern, origin) in self.presets.iter().flat_map(|preset| &preset.create) {
+            let alternatives = spell::alternatives(pattern, origin, &self.host, program)
+                .map_err(|mistake| PolicyError::Mistakes(vec![mistake]))?;
+            for alternative in alternatives {
+                let names: Option<Vec<&[u8]>> =
+                    alternative.components.iter().map(Component::literal).collect();
+                let path = names.map(|names| {
+                    names.into_iter().fold(AbsPath::root(), |path, name| path.join(name))
+                });
+                let Some(path) = path else { continue };
+                // All links first: whether one may be followed is asked of those that are there.
+                let links = self.links.follow(path.as_bytes(), |_| true).links;
+                let doubted: Vec<AbsPath> = links
+                    .into_iter()
+                    .filter(|link| changeable.contains(link) || spell::is_in_shared_directory(link))
+                    .collect();
+                let followed = self.links.follow(path.as_bytes(), |link| !doubted.contains(link));
+                create.insert(followed.path);
+            }
+        }
+        let is_missing = |path: &AbsPath| self.links.look_at(path) == AtFront::Nothing;
+        Ok(create.into_iter().filter(is_missing).collect())
+    }
+
+    fn environment(&self, program: &Program) -> Result<ResolvedEnvironment, Vec<Mistake>> {
+        let mut resolved = ResolvedEnvironment::default();
+        let of_presets = self.presets.iter().map(|preset| &preset.environment);
+        let mut mistakes = Vec::new();
+        // The user's own word comes last and wins.
+        for environment in of_presets.chain([&self.policy.environment]) {
+            for (name, (value, origin)) in &environment.set {
+                match spell::text(value, origin, &self.host, program) {
+                    Ok(Some(value)) => resolved.set.push((name.into(), value)),
+                    Ok(None) => {}
+                    Err(mistake) => mistakes.push(mistake),
+                }
+            }
+        }
+        if let Some(directory) = &self.host.temporary {
+            resolved.set.push(("TMPDIR".into(), directory.as_path().as_os_str().to_owned()));
+        }
+        resolved.remove = removed(&self.host, &self.policy.environment);
+        if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
+    }
+}
+
+/// The variables of the host that the policy removes and does not keep or set.
+fn removed(host: &Host, environment: &Environment) -> Vec<OsString> {
+    let matches = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
+        Some(front) => name.starts_with(front),
+        None => name == pattern,
+    };
+    let any = |patterns: &BTreeSet<String>, name: &OsStr| {
+        name.to_str().is_some_and(|name| patterns.iter().any(|pattern| matches(pattern, name)))
+    };
+    let is_removed =
+        |name: &&OsString| any(&environment.remove, name) && !any(&environment.keep, name);
+    host.environment.keys().filter(is_removed).cloned().collect()
+}
+
+/// The rule that stands for the working directory's pin; it grants and denies nothing.
+fn working_directory(host: &Host) -> Rule {
+    Rule {
+        pattern: Pattern::literal(&host.cwd),
+        effect: Effect::Allowed,
+        access: AccessSet::EMPTY,
+        origin: Origin::BuiltIn { part: Origin::WORKING_DIRECTORY },
+    }
+}

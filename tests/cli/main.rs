@@ -1,0 +1,16 @@
+//! What a person or a program sees of the command line: exit codes, texts, JSON, and which policy is used.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod check;
+mod discovery;
+mod exit;
+mod fallback;
+mod mistakes;
+mod needs;
+mod plan;
+mod presets;
+mod quiet;
+#[path = "../support/mod.rs"]
+mod support;

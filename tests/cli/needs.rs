@@ -1,0 +1,132 @@
+//! Policies that Landlock alone cannot hold: refused by name and line until they are asked for in kernel mode.
+
+use crate::support::World;
+
+/// 125 with the rule and its line, nothing started; the same policy runs in kernel mode and says what it costs.
+#[track_caller]
+fn needs(file_access: &str, rule: &str) {
+    let world = World::mine();
+    world.mkdir("~/work/sub");
+    world.write("~/work/sub/file", "x");
+    world.policy(file_access);
+    let before = world.tree("~");
+    let ran = world.confined().command(["touch", "sub/started"]).ends(125);
+    assert!(ran.stdout.is_empty(), "{ran:#?}");
+    ran.says([rule, "supervisor", "--mode kernel"]);
+    assert_eq!(world.tree("~"), before);
+    let plan = world
+        .shim_with(["-q", "plan", "--json", "--policy", &world.text("~/policy.yaml")])
+        .run()
+        .works()
+        .json();
+    let named = plan["needs_supervisor"].to_string();
+    let line = rule.rsplit_once(':').unwrap().1.trim_end_matches(')');
+    assert!(named.contains(&format!("\"line\":{line}")), "{named}");
+    let ran = world.confined().args(["--mode", "kernel"]).command(["true"]).works();
+    ran.says(["not enforced in kernel mode", "denied in kernel mode", rule]);
+}
+
+/// The kernel holds it: it runs, and `plan` names no need.
+#[track_caller]
+fn is_held(file_access: &str) {
+    let world = World::mine();
+    world.mkdir("~/data");
+    world.policy(file_access);
+    world.confined().command(["true"]).works();
+    let plan = world
+        .shim_with(["-q", "plan", "--json", "--policy", &world.text("~/policy.yaml")])
+        .run()
+        .works()
+        .json();
+    assert_eq!(plan["needs_supervisor"], serde_json::json!([]));
+}
+
+#[test]
+fn a_block_inside_an_allowed_directory_needs_the_supervisor() {
+    needs("allowed_paths: ['~/work']\nblocked_paths: ['~/work/secret']", "policy.yaml:5)");
+    needs(
+        "allowed_paths: ['~/work']\nblocked_paths: [{ path: '~/work/sub/file', access: w }]",
+        "policy.yaml:5)",
+    );
+}
+
+#[test]
+fn a_block_at_every_depth_needs_the_supervisor() {
+    let world = World::mine();
+    world.policy("allowed_paths: ['~/work']\nblocked_paths: ['**/.env']");
+    world.confined().command(["touch", "started"]).ends(125).says(["`**/.env`", "policy.yaml:5)"]);
+    assert!(!world.has("~/work/started"));
+}
+
+#[test]
+fn a_wildcard_that_allows_needs_the_supervisor() {
+    needs("allowed_paths: ['~/work', '~/*']", "policy.yaml:4)");
+    needs("allowed_paths: ['~/*']", "policy.yaml:4)");
+    needs("allowed_paths: ['~/work/sub', '~/work/*.txt']", "policy.yaml:4)");
+    needs("allowed_paths: ['~/work/sub', '~/work/[!a]*/**']", "policy.yaml:4)");
+    needs("allowed_paths: ['~/work/sub', { path: '~/work/*', access: w }]", "policy.yaml:4)");
+}
+
+#[test]
+fn a_path_of_the_user_that_is_missing_needs_the_supervisor() {
+    needs("allowed_paths: ['~/work', '~/missing']", "policy.yaml:4)");
+}
+
+#[test]
+fn execution_without_reading_needs_the_supervisor() {
+    needs("allowed_paths: ['~/work/sub', { path: '~/work', access: x }]", "policy.yaml:4)");
+}
+
+#[test]
+fn a_file_that_may_be_written_needs_the_supervisor_to_be_replaced() {
+    needs("allowed_paths: [{ path: '~/work/note', access: rw }]", "policy.yaml:4)");
+    // The same file, named by a rule that is not exact.
+    needs("allowed_paths: [{ path: '~/work/note/**', access: rw }]", "policy.yaml:4)");
+    needs("allowed_paths: [{ path: '~/**/note', access: rw }]", "policy.yaml:4)");
+}
+
+#[test]
+fn a_directory_that_is_more_open_within_needs_the_supervisor() {
+    // Entries could be moved in and out, with other accesses.
+    let work = "{ path: '~/work', access: w }";
+    needs(
+        &format!("allowed_paths: [{work}, {{ path: '~/work/sub/**', access: r }}]"),
+        "policy.yaml:4)",
+    );
+    needs(
+        &format!("allowed_paths: [{work}, {{ path: '~/work/sub', access: r }}]"),
+        "policy.yaml:4)",
+    );
+}
+
+#[test]
+fn whole_directories_and_blocks_outside_them_are_held_by_the_kernel() {
+    is_held("allowed_paths: ['~/work']");
+    is_held("allowed_paths: ['~/work', { path: '~/data', access: r }]");
+    is_held("allowed_paths: ['~/work']\nblocked_paths: ['~/.*', '/etc', '/var', '~/data']");
+    is_held("allowed_paths: ['~/work', '~/data/**']");
+    is_held("allowed_paths: ['~/work', '~/made/']");
+    is_held("allowed_paths: []");
+    is_held("allowed_paths: [{ path: '~/work/note', access: r }]");
+}
+
+#[test]
+fn what_presets_miss_and_guards_of_ours_refuse_nothing() {
+    let world = World::mine();
+    // Presets name many paths that are not here; the home directory holds every guard.
+    world.write("~/policy.yaml", "security: { file_access: { presets: [system, node, python, git], allowed_paths: ['~/work'] } }");
+    world.confined().command(["true"]).works();
+    world.policy("allowed_paths: ['~']");
+    let ran = world.shim_with(["--policy", &world.text("~/policy.yaml")]).command(["true"]).works();
+    ran.says(["denied although the policy may allow it"]);
+}
+
+#[test]
+fn all_rules_that_need_the_supervisor_are_named_together() {
+    let world = World::mine();
+    world.policy("allowed_paths:\n  - ~/work\n  - ~/one\n  - ~/two\nblocked_paths:\n  - ~/work/a\n  - ~/work/b");
+    let text = "security:\n  file_access:\n    presets: [system]\n    allowed_paths:\n      - ~/work\n      - ~/one\n      - ~/two\n    blocked_paths:\n      - ~/work/a\n      - ~/work/b\n";
+    world.write("~/policy.yaml", text);
+    let ran = world.confined().command(["true"]).ends(125);
+    ran.says(["policy.yaml:6)", "policy.yaml:7)", "policy.yaml:9)", "policy.yaml:10)"]);
+}

@@ -1,0 +1,22 @@
+//! What the kernel really does under the shim: every test starts it, as root and as an ordinary user, and looks at the
+//! errno, at the effect, and at the neighbour that must go on working.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod descriptors;
+mod files;
+mod guards;
+mod links;
+mod mixed;
+mod names;
+mod outsiders;
+mod privileges;
+mod process;
+mod programs;
+mod start;
+#[path = "../support/mod.rs"]
+mod support;
+mod syscalls;
+mod temporary;
+mod tree;

@@ -1,0 +1,85 @@
+//! What the shim makes and changes before it becomes the command: directories and the environment.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::for_every_user;
+
+#[test]
+fn an_allowed_directory_with_a_trailing_slash_is_made_for_its_owner_alone() {
+    for_every_user(|world| {
+        world.policy("allowed_paths: ['~/made/deep/', '~/work']");
+        let ran = world.confined().after("umask 0").command([
+            "sh",
+            "-c",
+            &world.text("touch {home}/made/deep/file && echo in"),
+        ]);
+        assert_eq!(ran.works().stdout, "in\n");
+        for path in ["~/made", "~/made/deep"] {
+            let mode = std::fs::metadata(world.path(path)).unwrap().permissions().mode() & 0o7777;
+            assert_eq!(mode, 0o700, "{path}");
+        }
+    });
+}
+
+#[test]
+fn an_allowed_directory_that_exists_keeps_its_mode() {
+    for_every_user(|world| {
+        world.mkdir("~/there");
+        world.chmod("~/there", 0o750);
+        world.policy("allowed_paths: ['~/there/']");
+        world.confined().command(["true"]).works();
+        let mode = std::fs::metadata(world.path("~/there")).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(mode, 0o750);
+    });
+}
+
+#[test]
+fn nothing_else_is_made() {
+    for_every_user(|world| {
+        world.policy("allowed_paths: ['~/work']");
+        let before = world.tree("~");
+        world.confined().command(["true"]).works();
+        assert_eq!(world.tree("~"), before);
+    });
+}
+
+#[test]
+fn variables_are_set_removed_and_kept_as_the_policy_says() {
+    for_every_user(|world| {
+        let text = "
+security:
+  file_access: { presets: [system], allowed_paths: ['~/work'] }
+  environment:
+    set: { GREETING: hello, PLACE: '~/work', NUMBER: 7 }
+    remove: ['*_TOKEN', 'AWS_*', 'SECRET']
+    keep: ['AWS_REGION']
+";
+        world.write("~/policy.yaml", text);
+        let shim = world
+            .confined()
+            .env("SECRET", "s")
+            .env("AWS_KEY", "k")
+            .env("AWS_REGION", "eu")
+            .env("OTHER", "o");
+        let ran = shim.env("GREETING", "bye").command(["env"]).works();
+        let has = |line: &str| ran.stdout.lines().any(|one| one == line);
+        assert!(
+            has("GREETING=hello") && has("NUMBER=7") && has("OTHER=o") && has("AWS_REGION=eu"),
+            "{ran:#?}"
+        );
+        assert!(has(&format!("PLACE={}", world.text("~/work"))), "{ran:#?}");
+        assert!(!ran.stdout.contains("SECRET=") && !ran.stdout.contains("AWS_KEY="), "{ran:#?}");
+    });
+}
+
+#[test]
+fn variables_that_are_not_text_reach_the_command() {
+    use std::os::unix::ffi::OsStrExt;
+    for_every_user(|world| {
+        world.policy("allowed_paths: ['~/work']");
+        let value = std::ffi::OsStr::from_bytes(b"\xff\n\xfe");
+        let ran =
+            world.confined().env("BYTES", value).command(["sh", "-c", "printf %s \"$BYTES\""]);
+        assert_eq!(ran.works().bytes, b"\xff\n\xfe");
+    });
+}

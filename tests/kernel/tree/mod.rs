@@ -1,0 +1,170 @@
+//! Random trees under random policies: what the kernel allows is never more than the law of `check`, and where `plan`
+//! says that no rule needs the supervisor, it is the law.
+//!
+//! `CLAWGUARD_TEST_SEED` and `CLAWGUARD_TEST_CASES` repeat or widen a run; a failure names its seed.
+
+mod case;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use self::case::Case;
+use crate::support::{World, for_every_user};
+
+const PROBE: &str = include_str!("probe.py");
+
+/// Enough to meet every kind of rule in every kind of place; a run takes seconds.
+const CASES: u64 = 200;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+#[test]
+fn the_kernel_never_allows_more_than_the_law_and_exactly_the_law_without_needs() {
+    let first = number("CLAWGUARD_TEST_SEED").unwrap_or(1);
+    let cases = number("CLAWGUARD_TEST_CASES").unwrap_or(CASES);
+    for_every_user(|world| {
+        let mut exact = 0;
+        let mut failures = String::new();
+        for seed in first..first + cases {
+            match judge(&world, seed) {
+                Ok(is_exact) => exact += u64::from(is_exact),
+                Err(text) => failures.push_str(&text),
+            }
+        }
+        assert!(failures.is_empty(), "as uid {}:\n{failures}", world.user.uid);
+        // A generator that only makes mixed policies would prove nothing about equality.
+        assert!(
+            cases < CASES || exact * 5 > cases,
+            "only {exact} of {cases} policies were the kernel's alone"
+        );
+    });
+}
+
+/// What `check` says of paths.
+struct Law(BTreeMap<String, Value>);
+
+impl Law {
+    fn ask(world: &World, paths: &BTreeSet<String>) -> Law {
+        let input: String = paths.iter().map(|path| format!("{path}\0")).collect();
+        let policy = world.text("~/policy.yaml");
+        let ran = world
+            .shim_with(["-q", "check", "--policy", &policy, "--json", "--stdin"])
+            .input(input)
+            .run()
+            .works();
+        let rows =
+            ran.json_lines().into_iter().map(|row| (row["path"].as_str().unwrap().to_owned(), row));
+        Law(rows.collect())
+    }
+
+    fn allows(&self, path: &str, access: &str) -> bool {
+        self.0[path][access]["allowed"].as_bool().unwrap()
+    }
+
+    /// Does `new` allow what `old` does not?
+    fn gains(&self, old: &str, new: &str) -> bool {
+        ["r", "w", "x"].iter().any(|access| self.allows(new, access) && !self.allows(old, access))
+    }
+}
+
+/// One operation: what the kernel must not exceed, and what it must equal if the policy is its own alone.
+struct Verdict {
+    at_most: bool,
+    exactly: Option<bool>,
+}
+
+fn judge(world: &World, seed: u64) -> Result<bool, String> {
+    let top = format!("{}/t{seed}", world.root().display());
+    let case = Case::generate(seed, &top);
+    case.build(world);
+    world.policy(&case.policy);
+    let mut asked: BTreeSet<String> = case.paths().cloned().collect();
+    for directory in &case.directories {
+        asked.extend(
+            case::FRESH
+                .iter()
+                .chain(&["zz-one", "zz-two"])
+                .map(|name| format!("{directory}/{name}")),
+        );
+    }
+    let law = Law::ask(world, &asked);
+    let policy = world.text("~/policy.yaml");
+    let plan = world.shim_with(["-q", "plan", "--json", "--policy", &policy]).run().works().json();
+    let is_exact = plan["needs_supervisor"].as_array().unwrap().is_empty();
+
+    let command = ["/usr/bin/python3", "-I", "-S", "-c", PROBE];
+    let input = json!({
+        "paths": case.paths().collect::<Vec<_>>(), "files": case.files,
+        "directories": case.directories, "fresh": case::FRESH,
+    });
+    let shim = world.confined().input(input.to_string());
+    let shim = if is_exact {
+        shim
+    } else {
+        world.confined().command(["true"]).ends(125);
+        shim.args(["--mode", "kernel"])
+    };
+    let rows = shim.command(command).works().json();
+    let mut wrong = String::new();
+    for row in rows.as_array().unwrap() {
+        let word = |index: usize| row[index].as_str().unwrap_or_default();
+        let (operation, path, other, outcome) = (word(0), word(1), word(2), word(3));
+        if matches!(outcome, "ENOENT" | "ELOOP" | "ENOTDIR" | "ENXIO") {
+            continue;
+        }
+        let is_allowed = !matches!(outcome, "EACCES" | "EPERM" | "EXDEV");
+        let Some(verdict) = verdict(&case, &law, operation, path, other) else { continue };
+        let is_more = is_allowed && !verdict.at_most;
+        let is_other = is_exact && verdict.exactly.is_some_and(|exactly| exactly != is_allowed);
+        if is_more || is_other {
+            let kind = if is_more { "more than the law" } else { "less than the law" };
+            wrong.push_str(&format!("  {kind}: {operation} {path} {other}: {outcome}\n"));
+        }
+    }
+    world.remove(&top);
+    if wrong.is_empty() {
+        Ok(is_exact)
+    } else {
+        Err(format!("seed {seed}:\n{}{}{wrong}", case.policy, case.text()))
+    }
+}
+
+fn verdict(case: &Case, law: &Law, operation: &str, path: &str, other: &str) -> Option<Verdict> {
+    let same = |is_allowed| Some(Verdict { at_most: is_allowed, exactly: Some(is_allowed) });
+    match operation {
+        "r" | "w" => {
+            // A rule on a file holds for the file: its other names too (SPEC section 7).
+            let names = case.names_of(&law.0[path]["real_path"]);
+            let at_most =
+                law.allows(path, operation) || names.iter().any(|name| law.allows(name, operation));
+            let exactly = (at_most == law.allows(path, operation)).then_some(at_most);
+            Some(Verdict { at_most, exactly })
+        }
+        "x" => {
+            // The kernel reads what it executes.
+            let names = case.names_of(&law.0[path]["real_path"]);
+            let any = |access| {
+                law.allows(path, access) || names.iter().any(|name| law.allows(name, access))
+            };
+            let at_most = any("r") && any("x");
+            let exactly = (at_most == law.allows(path, "x")).then_some(at_most);
+            Some(Verdict { at_most, exactly })
+        }
+        "create" | "remove" => same(law.allows(path, "w")),
+        "link" | "rename" => {
+            same(law.allows(path, "w") && law.allows(other, "w") && !law.gains(path, other))
+        }
+        "rmdir" => {
+            let is_pinned = case.is_pinned(path)?;
+            let is_allowed = law.allows(path, "w") && !is_pinned;
+            // The name of a granted directory stands in one that is not granted, and stays.
+            let parent = path.rsplit_once('/').unwrap().0;
+            let is_inside = law.0.get(parent).is_some_and(|row| row["w"]["allowed"] == true);
+            Some(Verdict { at_most: is_allowed, exactly: is_inside.then_some(is_allowed) })
+        }
+        other => panic!("the probe reports {other}"),
+    }
+}
