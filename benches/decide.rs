@@ -1,5 +1,7 @@
 //! One decision: budget 300 ns for a path of ten components under 1,000 rules.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+
 use clawguard_core::{AbsPath, Decider, Host, Policy};
 use divan::{Bencher, black_box};
 

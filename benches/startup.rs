@@ -1,5 +1,7 @@
 //! Starting `true`: bare, and confined by the built-in presets. Budget: 2 ms more than bare.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+
 use std::fs;
 use std::process::Command;
 

@@ -144,7 +144,7 @@ impl fmt::Debug for AccessSet {
 }
 
 /// What is wrong with the letters of an access.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AccessError {
     /// There is no letter.
     #[error("an access is one or more of the letters r, w and x")]

@@ -69,6 +69,13 @@ impl KernelSupport {
     }
 }
 
+/// Is this process confined by clawguard already? Asked of the kernel, since a confined process may change its
+/// environment.
+#[must_use]
+pub fn is_confined() -> bool {
+    crate::sys::answers(crate::compile::filter::MARKER, crate::compile::filter::MARKER_ERRNO)
+}
+
 /// Why the kernel's features are unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {

@@ -93,7 +93,7 @@ pub use self::compile::{
     CompileError, DeniedCall, Holder, LandlockRule, LedgerRow, Lint, Mode, Need, Plan, denied_calls,
 };
 pub use self::decide::{Decider, Decision, Folding, RuleId, Verdict};
-pub use self::kernel::{KernelError, KernelSupport};
+pub use self::kernel::{KernelError, KernelSupport, is_confined};
 pub use self::path::{AbsPath, PathError, escape};
 pub use self::policy::{
     Effect, Environment, Listen, Logging, Mistake, MistakeKind, Origin, Pattern, PatternError,

@@ -50,6 +50,21 @@ impl AbsPath {
         Ok(AbsPath(normal.into_boxed_slice()))
     }
 
+    /// The path of these components, each of which must be a name.
+    pub(crate) fn from_names(names: &[&[u8]]) -> AbsPath {
+        if names.is_empty() {
+            return AbsPath::root();
+        }
+        AbsPath(
+            names
+                .iter()
+                .flat_map(|name| [&b"/"[..], name])
+                .collect::<Vec<_>>()
+                .concat()
+                .into_boxed_slice(),
+        )
+    }
+
     /// The path as bytes; it begins with `/`.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -41,8 +41,8 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(exit) => exit.into(),
-        // Whoever reads our output has read enough.
-        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        // Whoever reads our output has read enough; that it was not all is still told.
+        Err(failure) if failure.is_broken_pipe() => failure.exit.into(),
         Err(failure) => {
             report::error(failure.error.as_ref());
             failure.exit.into()

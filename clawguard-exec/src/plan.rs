@@ -93,7 +93,7 @@ fn document(plan: &Plan) -> Document {
     Document {
         landlock_abi: plan.kernel().landlock_abi,
         presets: policy.presets().to_vec(),
-        create: policy.create().iter().map(ToString::to_string).collect(),
+        create: policy.create().map(ToString::to_string).collect(),
         needs_supervisor: plan
             .needs()
             .into_iter()

@@ -33,6 +33,9 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     tell(&plan, cli);
     may_execute(plan.policy(), &file)?;
     let sandbox = plan.prepare()?.keep(&keep);
+    for error in sandbox.not_made() {
+        report::error(error);
+    }
     let mut command = Command::new(&file);
     command.arg0(program).args(arguments).env(CONFINED_BY, std::process::id().to_string());
     let error = sandbox.exec(command);
@@ -55,49 +58,47 @@ struct Unexecuted {
     source: ApplyError,
 }
 
-/// What this run does not enforce, or denies although the policy allows it. The weaker mode's list is never silenced.
+/// What this run does not enforce, or denies although the policy allows it. `-q` silences what every run of this
+/// version leaves open, never what this policy asks for in vain, and in the weaker mode nothing.
 fn tell(plan: &Plan, cli: &Cli) {
+    let open = match plan.mode() {
+        // It will be refused, with the rules that need more.
+        Mode::Auto if !plan.needs().is_empty() => return,
+        Mode::Auto if cli.quiet => plan.policy_left_open(),
+        Mode::Auto | Mode::Kernel => plan.left_open(),
+    };
+    let mode = match plan.mode() {
+        Mode::Auto => "",
+        Mode::Kernel => " in kernel mode",
+    };
     match plan.mode() {
-        Mode::Kernel => {
-            for open in plan.left_open() {
-                report::line(&format!("not enforced in kernel mode: {open}"));
-            }
-            for denied in plan.denied_more() {
-                report::line(&format!(
-                    "denied in kernel mode although the policy may allow it: {denied}"
-                ));
-            }
-        }
-        Mode::Auto if cli.quiet || !plan.needs().is_empty() => {}
+        Mode::Auto if open.is_empty() => {}
         Mode::Auto => {
-            report::line(
-                "held by the kernel alone; not enforced: metadata, unix sockets by path, guards of missing files \
-                 (clawguard-exec plan lists all)",
-            );
-            for denied in plan.denied_more() {
-                report::line(&format!("denied although the policy may allow it: {denied}"));
-            }
+            report::line(&format!("held by the kernel alone; not enforced: {}", open.join("; ")));
         }
+        Mode::Kernel => {
+            open.iter().for_each(|open| report::line(&format!("not enforced{mode}: {open}")));
+        }
+    }
+    for denied in plan.denied_more() {
+        report::line(&format!("denied{mode} although the policy may allow it: {denied}"));
     }
 }
 
 /// A target that starts clawguard again would get a policy that means something else than it says.
 fn refuse_second(host: &Host) -> Result<(), Failure> {
-    let Some(by) = host.variable(CONFINED_BY) else { return Ok(()) };
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        line.map(str::trim).unwrap_or_default().to_owned()
-    };
-    if field("NoNewPrivs:") == "1" && field("Seccomp:") == "2" {
-        let by = escape(by.as_bytes());
-        let text = format!(
-            "already confined by clawguard, which started process {by}: a second policy inside it cannot mean what it \
-             says; run the command without clawguard-exec"
-        );
-        return Err(Failure::new(Exit::Ours, text));
+    if !clawguard_core::is_confined() {
+        return Ok(());
     }
-    Ok(())
+    let by = host
+        .variable(CONFINED_BY)
+        .map(|by| format!(", which started process {}", escape(by.as_bytes())));
+    let text = format!(
+        "already confined by clawguard{}: a second policy inside it cannot mean what it says; run the command without \
+         clawguard-exec",
+        by.unwrap_or_default()
+    );
+    Err(Failure::new(Exit::Ours, text))
 }
 
 fn keep(cli: &Cli, host: &Host) -> Result<KeepDescriptors, Failure> {

@@ -15,6 +15,7 @@ mod privileges;
 mod process;
 mod programs;
 mod start;
+mod starts;
 #[path = "../support/mod.rs"]
 mod support;
 mod syscalls;

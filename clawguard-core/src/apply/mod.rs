@@ -25,6 +25,7 @@ pub struct Sandbox {
     steps: Steps,
     environment: ResolvedEnvironment,
     temporary: Option<AbsPath>,
+    not_made: Vec<PrepareError>,
 }
 
 impl Sandbox {
@@ -32,6 +33,12 @@ impl Sandbox {
     pub fn keep(mut self, keep: &KeepDescriptors) -> Sandbox {
         self.steps.close = keep.others();
         self
+    }
+
+    /// The directories of presets that could not be made, and why; the target gets nothing there.
+    #[must_use]
+    pub fn not_made(&self) -> &[PrepareError] {
+        &self.not_made
     }
 
     /// The private temporary directory of the target.
@@ -87,8 +94,7 @@ impl Sandbox {
         let status =
             self.spawn(&mut command).and_then(|mut child| child.wait().map_err(ApplyError::Spawn));
         if let Some(directory) = temporary {
-            // What cannot be removed now is left to a later start.
-            let _ = std::fs::remove_dir_all(directory);
+            crate::resolve::temporary::remove(&directory);
         }
         status
     }

@@ -40,9 +40,16 @@ impl Plan {
             let needs = needs.iter().map(line).collect::<Vec<_>>().join("\n");
             return Err(PrepareError::NeedsSupervisor { needs });
         }
-        for directory in self.policy().create() {
+        for directory in &self.policy.create {
             make(directory)?;
         }
+        // A preset serves many hosts: on one where its directory cannot be made, it is not granted either.
+        let not_made: Vec<PrepareError> = self
+            .policy
+            .preset_create
+            .iter()
+            .filter_map(|directory| make(directory).err())
+            .collect();
         temporary::remove_stale(self.policy.uid);
         if let Some(directory) = &self.policy.temporary {
             // Not recursive: a name that is there already is somebody else's.
@@ -58,7 +65,7 @@ impl Plan {
             programs: self.programs,
             close: KeepDescriptors::none().others(),
         };
-        Ok(Sandbox { steps, environment, temporary: self.policy.temporary })
+        Ok(Sandbox { steps, environment, temporary: self.policy.temporary, not_made })
     }
 }
 

@@ -123,6 +123,11 @@ const fn jump(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
+/// A number that no kernel will give to a call, and the answer that only this filter gives to it: so a process can
+/// find out that it is confined, whatever its environment says.
+pub(crate) const MARKER: u32 = 0x0c1a_96ad;
+pub(crate) const MARKER_ERRNO: u32 = libc::EALREADY as u32;
+
 /// Kills on a foreign architecture; ENOSYS for a number that is not in the table. That covers
 /// calls of newer kernels, the holes that newer kernels fill, and x32, whose numbers have bit 30.
 fn front(arch: Arch) -> BpfProgram {
@@ -131,6 +136,8 @@ fn front(arch: Arch) -> BpfProgram {
         jump(IF_EQUAL, audit_arch(arch), 1, 0),
         statement(RETURN, libc::SECCOMP_RET_KILL_PROCESS),
         statement(LOAD, NUMBER),
+        jump(IF_EQUAL, MARKER, 0, 1),
+        statement(RETURN, libc::SECCOMP_RET_ERRNO | MARKER_ERRNO),
     ];
     for (first, last) in runs(syscalls::numbers(arch)) {
         program.push(jump(IF_AT_LEAST, first, 0, 2));

@@ -16,6 +16,10 @@ pub(crate) enum Lack {
     Entries,
     /// Nothing is there, so nothing can be granted.
     Missing,
+    /// A file that was found has another name, which the law may judge otherwise: the file is granted nothing.
+    SecondName,
+    /// A directory can be changed, but not itself removed: that is a right of the one above it.
+    DirectoryName,
     /// A file can be written, but not removed and made again: that is a right of its directory.
     FileName,
     /// Landlock lets nothing be executed that it does not also let be read.
@@ -42,12 +46,13 @@ impl Lack {
             Lack::Mixed(Access::Read) => {
                 format!("listing `{path}`, and reading what is made in it later")
             }
-            Lack::Mixed(Access::Write) => {
+            Lack::Mixed(Access::Execute) => format!("executing what is made in `{path}` later"),
+            Lack::Mixed(Access::Write) | Lack::Entries => {
                 format!("making, removing and moving entries of `{path}`")
             }
-            Lack::Mixed(Access::Execute) => format!("executing what is made in `{path}` later"),
-            Lack::Entries => format!("making, removing and moving entries of `{path}`"),
             Lack::Missing => format!("`{path}`, which does not exist"),
+            Lack::SecondName => format!("`{path}`, which has another name (a hard link)"),
+            Lack::DirectoryName => format!("removing the directory `{path}` itself"),
             Lack::FileName => format!("removing or replacing the file `{path}`"),
             Lack::ExecuteUnread => format!("executing `{path}`, which may not be read"),
         }

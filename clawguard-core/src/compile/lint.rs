@@ -179,7 +179,7 @@ fn not_followed(policy: &ResolvedPolicy, one: &Spelled) -> Option<Lint> {
 
 fn missing(policy: &ResolvedPolicy, one: &Spelled) -> Option<Lint> {
     let rule = policy.rule(one.rule);
-    let made = || policy.create.iter().any(|made| made.starts_with(one.real_front()));
+    let made = || policy.create().any(|made| made.starts_with(one.real_front()));
     if rule.effect != Effect::Allowed || one.is_at_front != AtFront::Nothing || made() {
         return None;
     }

@@ -169,12 +169,15 @@ impl Plan {
 
     /// The user's rules that make a gap: his own, or his allowed one that a preset's directory stands in.
     fn blamed(&self, gap: &Gap) -> Vec<RuleId> {
+        // The names of the granted directories themselves are told, like guards and the working directory's pin.
+        if gap.lack == Lack::DirectoryName {
+            return Vec::new();
+        }
         let is_user = |rule: &RuleId| self.policy.rule(*rule).origin.is_user();
         let users: Vec<RuleId> = gap.causes.iter().copied().filter(is_user).collect();
         if !users.is_empty() {
             return users;
         }
-        // Guards and the working directory's pin are printed, not counted.
         let is_preset =
             |rule: &RuleId| matches!(self.policy.rule(*rule).origin, Origin::Preset { .. });
         let in_the_way = gap.causes.iter().any(is_preset) && gap.lack != Lack::Missing;
@@ -202,7 +205,9 @@ impl Plan {
                 rule.map_or_else(String::new, |rule| format!("{}: ", self.policy.rule(rule)));
             Some(format!("{cause}{}{more}", example.lack.describe(&example.path)))
         };
-        let mut sentences: Vec<String> = by_rule.into_iter().filter_map(sentence).collect();
+        let nobodys = by_rule.remove(&None).map(|gaps| (None, gaps));
+        let mut sentences: Vec<String> =
+            by_rule.into_iter().chain(nobodys).filter_map(sentence).collect();
         if self.is_cut_short {
             sentences.push(
                 "directories that hold more than can be told apart at the start: the rest of them"
@@ -216,31 +221,36 @@ impl Plan {
         gap.allowed_by.is_some_and(|rule| self.policy.rule(rule).origin.is_user())
     }
 
-    /// What nobody holds in this mode, one sentence each.
+    /// What this very policy asks for and nobody holds in this mode, one sentence each.
     #[must_use]
-    pub fn left_open(&self) -> Vec<String> {
-        let mut open = vec![
-            "metadata: chmod, chown, times and extended attributes, even of blocked files".to_owned(),
-            "watching with inotify, and listing extended attributes".to_owned(),
-            "background processes that outlive the command: they stay confined, but nobody ends them".to_owned(),
-        ];
-        if self.kernel.landlock_abi < 9 {
-            open.push("connecting to unix sockets by path (Landlock ABI 9)".to_owned());
-        }
-        open.extend(self.unguarded().map(|rule| {
+    pub fn policy_left_open(&self) -> Vec<String> {
+        let unguarded = self.unguarded().map(|rule| {
             format!("making `{}`, which does not exist yet (guard)", self.policy.rule(rule).pattern)
-        }));
+        });
+        let mut open: Vec<String> = unguarded.collect();
         open.extend(self.kernel.missing().into_iter().map(str::to_owned));
         if self.policy.listen == Some(crate::policy::Listen::Loopback) {
             open.push("`network.listen: loopback`: any address can be listened on".to_owned());
         }
         let logging = &self.policy.logging;
-        if logging.file_access
-            || logging.commands
-            || logging.denials == Some(true)
-            || logging.on_denied.is_some()
-        {
+        let logs = logging.file_access || logging.commands || logging.denials == Some(true);
+        if logs || logging.on_denied.is_some() {
             open.push("logging: nobody sees what is denied, opened or run".to_owned());
+        }
+        open
+    }
+
+    /// What nobody holds in this mode, one sentence each.
+    #[must_use]
+    pub fn left_open(&self) -> Vec<String> {
+        let mut open = self.policy_left_open();
+        open.extend([
+            "metadata: chmod, chown, times and extended attributes, even of blocked files".to_owned(),
+            "watching with inotify, and listing extended attributes".to_owned(),
+            "background processes that outlive the command: they stay confined, but nobody ends them".to_owned(),
+        ]);
+        if self.kernel.landlock_abi < 9 {
+            open.push("connecting to unix sockets by path (Landlock ABI 9)".to_owned());
         }
         open
     }

@@ -31,8 +31,8 @@ const LATER: [&[u8]; 6] = [b"share", b"include", b"src", b"doc", b"man", b"local
 /// Names that no pattern spells: what becomes of a file that somebody makes later, hidden or not.
 const FRESH: [&[u8]; 2] = [b"\x01clawguard\x01", b".\x01clawguard\x01"];
 
-/// Live rules that a gap names, at most.
-const CAUSES: usize = 16;
+/// Live rules that a gap names, at most: beyond it the ledger would not know who holds a rule.
+const CAUSES: usize = 64 * 1024;
 
 /// The outcome of the walk.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ pub(super) fn walk(policy: &ResolvedPolicy, abi: ABI, mode: Mode) -> Regions {
         decider: policy.decider(),
         abi,
         mode,
-        made: policy.create.iter().chain(&policy.temporary).cloned().collect(),
+        made: policy.create().chain(&policy.temporary).cloned().collect(),
         has_casefold: folding::is_supported(),
         wide: Wide::default(),
         budget: BUDGET,
@@ -67,6 +67,7 @@ pub(super) fn walk(policy: &ResolvedPolicy, abi: ABI, mode: Mode) -> Regions {
         path: AbsPath::root(),
         state: walk.decider.root(),
         inherited: BitFlags::EMPTY,
+        entered_with: BitFlags::EMPTY,
         named: Named::ByRule,
     };
     walk.visit(root);
@@ -137,7 +138,10 @@ impl Wide {
 struct Place {
     path: AbsPath,
     state: StateId,
+    /// The rights that flow down to what is in it.
     inherited: Rights,
+    /// Those that flow down to itself.
+    entered_with: Rights,
     named: Named,
 }
 
@@ -203,9 +207,13 @@ impl Walk<'_> {
 
     fn file(&mut self, place: &Place, links: u64) {
         let allowed = self.allowed(place.state);
-        // A rule on a file holds for its every name, and the law judges each name alone. Where a rule spells the
-        // name, the user chose this file; a file that was only found may be another one's second name.
-        if place.named == Named::Found && links > 1 && !is_of_the_system(&place.path) {
+        // A rule on a file holds for its every name, and the law judges each name alone. Where an allowed rule spells
+        // the name, the user chose this file; any other may be another one's second name.
+        let ends_here =
+            |access| self.decider.accepts(place.state).any(|accept| allows(accept, access));
+        let is_chosen = place.named == Named::ByRule && Access::ALL.into_iter().any(ends_here);
+        if links > 1 && !is_chosen && !is_of_the_system(&place.path) {
+            self.gap(place, Lack::SecondName, allowed, Vec::new());
             return;
         }
         self.grant(place, rights::file(allowed, self.abi), What::File);
@@ -238,6 +246,7 @@ impl Walk<'_> {
         }
         self.grant(&place, own, What::Directory);
         place.inherited |= own;
+        self.directory_name(&place, write);
         if granted.contains(Access::Execute) && read.settled {
             self.unread_execute(&place, self.allowed(place.state));
         }
@@ -248,6 +257,26 @@ impl Walk<'_> {
             return;
         }
         self.children(&place, stand);
+    }
+
+    /// The law may let the granted directory itself be removed; its rights cannot, they begin beneath it.
+    fn directory_name(&mut self, place: &Place, write: Stand) {
+        let ends_here = |accept: &&Accept| allows(accept, Access::Write);
+        let is_pinned =
+            self.decider.accepts(place.state).any(|accept| accept.meaning == Meaning::Pin);
+        let may_be_removed = place.entered_with.contains(rights::entries(self.abi));
+        if write.allowed && !is_pinned && !self.decider.live(place.state).pins() && !may_be_removed
+        {
+            let causes: Vec<RuleId> = self
+                .decider
+                .accepts(place.state)
+                .filter(ends_here)
+                .map(|accept| accept.rule)
+                .collect();
+            if !causes.is_empty() {
+                self.gap(place, Lack::DirectoryName, Access::Write.into(), causes);
+            }
+        }
     }
 
     fn children(&mut self, place: &Place, stand: [Stand; 3]) {
@@ -311,8 +340,14 @@ impl Walk<'_> {
         if self.may_allow(state).is_empty() {
             return;
         }
-        let child =
-            Place { path: parent.path.join(name), state, inherited: parent.inherited, named };
+        let rights = parent.inherited;
+        let child = Place {
+            path: parent.path.join(name),
+            state,
+            inherited: rights,
+            entered_with: rights,
+            named,
+        };
         // Beneath it everything stands as here, so no level down would settle anything.
         let is_endless = named == Named::Found && self.decider.decides_alike(parent.state, state);
         match (is_endless && child.path.as_path().is_dir(), self.mode) {

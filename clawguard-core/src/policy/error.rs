@@ -10,7 +10,7 @@ use super::rule::Origin;
 use crate::access::AccessError;
 
 /// A mistake and where it stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Mistake {
     /// Where it stands.
     pub origin: Origin,
@@ -35,7 +35,7 @@ impl fmt::Display for Mistake {
 }
 
 /// What can be wrong in a policy.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum MistakeKind {
     /// The text is not YAML.
     #[error("bad YAML: {0}")]
@@ -55,6 +55,12 @@ pub enum MistakeKind {
     Duplicate {
         /// The key.
         key: String,
+        /// The section that it stands in.
+        section: &'static str,
+    },
+    /// A YAML merge, which YAML 1.2 does not have and which would hide what is merged.
+    #[error("`<<` in `{section}`: merge keys are not supported; write the entries out")]
+    Merge {
         /// The section that it stands in.
         section: &'static str,
     },

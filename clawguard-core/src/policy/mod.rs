@@ -40,7 +40,7 @@ pub struct Policy {
     pub(crate) environment: Environment,
     pub(crate) listen: Option<(Listen, Option<Origin>)>,
     pub(crate) logging: Logging,
-    near_misses: Vec<String>,
+    near_misses: Vec<Mistake>,
 }
 
 impl Policy {
@@ -62,11 +62,6 @@ impl Policy {
         let file: Arc<Path> = Arc::from(file.as_ref());
         let document = schema::read(text.as_ref(), Source::File(Arc::clone(&file)))
             .map_err(PolicyError::Mistakes)?;
-        let near_misses = document
-            .near_misses
-            .iter()
-            .map(|mistake| format!("{mistake} (as it stands, it is taken for somebody else's key)"))
-            .collect();
         Ok(Policy {
             file: Some(file),
             has_file_access: document.has_file_access,
@@ -76,7 +71,7 @@ impl Policy {
             environment: document.environment,
             listen: document.listen,
             logging: document.logging,
-            near_misses,
+            near_misses: document.near_misses,
         })
     }
 
@@ -132,10 +127,22 @@ impl Policy {
         &self.logging
     }
 
+    /// In a file that would be passed over for want of our sections, a misspelt one is a mistake.
+    pub(crate) fn refuse_near_misses(self) -> Result<(), PolicyError> {
+        if self.near_misses.is_empty() {
+            Ok(())
+        } else {
+            Err(PolicyError::Mistakes(self.near_misses))
+        }
+    }
+
     /// What a person should look at although it is no mistake, one sentence each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.near_misses.clone();
+        let near = |mistake: &Mistake| {
+            format!("{mistake} (as it stands, it is taken for somebody else's key)")
+        };
+        let mut warnings: Vec<String> = self.near_misses.iter().map(near).collect();
         if !self.has_file_access {
             let file = self
                 .file

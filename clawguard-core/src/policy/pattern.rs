@@ -177,6 +177,9 @@ pub enum PatternErrorKind {
     /// A class with a byte beyond ASCII.
     #[error("a class `[...]` may only hold ASCII characters")]
     ClassNotAscii,
+    /// `[[:digit:]]` and its like.
+    #[error("named classes such as `[[:digit:]]` are not supported: write `[0-9]`")]
+    NamedClass,
     /// A range whose ends are the wrong way round.
     #[error("the range `{0}-{1}` ends before it begins")]
     ClassRange(char, char),

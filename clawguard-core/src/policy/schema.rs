@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -224,6 +225,11 @@ impl Reader {
             self.wrong_type("path", node, "a path");
             return None;
         };
+        // `- |` and `- >` end in a newline that nobody means, and a block with it would block nothing.
+        if scalar.style == Style::Block && scalar.bytes.ends_with(b"\n") {
+            self.wrong_type("path", node, "a path on one line");
+            return None;
+        }
         match Pattern::parse(&scalar.bytes, Place::File) {
             Ok(pattern) => Some(pattern),
             Err(error) => {
@@ -330,13 +336,18 @@ impl Reader {
             return Vec::new();
         };
         let mut named: Vec<(Rc<Node>, String, Rc<Node>)> = Vec::with_capacity(entries.len());
+        let mut seen = HashSet::new();
         for (name, value) in entries {
             let Value::Scalar(scalar) = &name.value else {
                 self.wrong_type(key, name, "keys that are names");
                 continue;
             };
             let text = String::from_utf8_lossy(&scalar.bytes).into_owned();
-            if named.iter().any(|(_, other, _)| *other == text) {
+            if text == "<<" && scalar.style == Style::Plain {
+                self.mistake(name.at, MistakeKind::Merge { section });
+                continue;
+            }
+            if !seen.insert(text.clone()) {
                 self.mistake(name.at, MistakeKind::Duplicate { key: text, section });
                 continue;
             }

@@ -81,6 +81,9 @@ fn class(rest: &[u8]) -> Result<(Piece, usize), PatternErrorKind> {
     if negated {
         body = &body[1..];
     }
+    if body.starts_with(b"[:") {
+        return Err(PatternErrorKind::NamedClass);
+    }
     let mut set = ByteSet::default();
     let mut at = 0;
     while let Some(&first) = body.get(at) {

@@ -14,6 +14,8 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 /// How deep lists and maps may stand in each other.
 const MAX_DEPTH: usize = 64;
 
+const TOO_DEEP: &str = "lists and maps stand more than 64 deep in each other";
+
 /// A place in a text; both numbers start at 1, the column counts characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
@@ -26,6 +28,8 @@ pub(crate) struct Position {
 pub(crate) struct Node {
     pub(crate) at: Position,
     pub(crate) value: Value,
+    /// How deep lists and maps stand in each other within it, through aliases too.
+    depth: usize,
 }
 
 /// What a node holds.
@@ -91,11 +95,18 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Node, YamlError> {
     let nothing = || Node {
         at: Position { line: 1, column: 1 },
         value: Value::Scalar(Scalar { bytes: Vec::new(), style: Style::Plain }),
+        depth: 0,
     };
     // Nobody else holds the root: anchors were dropped with the builder's table.
     let Builder { root, anchors, .. } = builder;
     drop(anchors);
-    Ok(root.and_then(Rc::into_inner).unwrap_or_else(nothing))
+    match root {
+        None => Ok(nothing()),
+        Some(root) => Rc::into_inner(root).ok_or_else(|| YamlError {
+            at: Position { line: 1, column: 1 },
+            why: "the document holds itself".to_owned(),
+        }),
+    }
 }
 
 /// The text, if it is UTF-8 and holds no NUL: the scanner takes NUL for the end and would drop what follows.
@@ -161,10 +172,10 @@ impl Builder {
             },
             Event::Scalar(text, style, anchor, tag) => {
                 let value = Value::Scalar(scalar(&text, style, tag.as_deref(), at)?);
-                self.add(Rc::new(Node { at, value }), anchor, at)
+                self.add(Rc::new(Node { at, value, depth: 0 }), anchor, at)
             }
             Event::SequenceStart(..) | Event::MappingStart(..) if self.open.len() >= MAX_DEPTH => {
-                fail("lists and maps stand more than 64 deep in each other")
+                fail(TOO_DEEP)
             }
             Event::SequenceStart(anchor, _) => {
                 self.open.push(Open::List { at, anchor, items: Vec::new() });
@@ -176,10 +187,13 @@ impl Builder {
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(Open::List { at, anchor, items }) => {
-                    self.add(Rc::new(Node { at, value: Value::List(items) }), anchor, at)
+                    let depth = 1 + items.iter().map(|item| item.depth).max().unwrap_or(0);
+                    self.add(Rc::new(Node { at, value: Value::List(items), depth }), anchor, at)
                 }
                 Some(Open::Map { at, anchor, entries, .. }) => {
-                    self.add(Rc::new(Node { at, value: Value::Map(entries) }), anchor, at)
+                    let both = entries.iter().flat_map(|(key, value)| [key.depth, value.depth]);
+                    let depth = 1 + both.max().unwrap_or(0);
+                    self.add(Rc::new(Node { at, value: Value::Map(entries), depth }), anchor, at)
                 }
                 None => fail("an end without a beginning"),
             },
@@ -187,6 +201,9 @@ impl Builder {
     }
 
     fn add(&mut self, node: Rc<Node>, anchor: usize, at: Position) -> Result<(), YamlError> {
+        if self.open.len() + node.depth > MAX_DEPTH {
+            return Err(YamlError { at, why: TOO_DEEP.to_owned() });
+        }
         if anchor != 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
@@ -277,6 +294,8 @@ mod tests {
             text.push_str(&format!("a{i}: &a{i} [*a{before}, *a{before}]\n"));
         }
         assert!(parse(text.as_bytes()).is_ok());
+        let chain: String = (1..100_000).map(|i| format!("- &a{i} [*a{}]\n", i - 1)).collect();
+        assert!(error(format!("- &a0 [x]\n{chain}").as_bytes()).2.contains("64 deep"));
     }
 
     #[test]

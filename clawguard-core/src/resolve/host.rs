@@ -46,9 +46,16 @@ impl Host {
             .map_err(|error| HostError::WorkingDirectory(std::io::Error::other(error)))?;
         let uid = rustix::process::geteuid().as_raw();
         let absolute = |path: &OsStr| AbsPath::parse(path.as_bytes()).ok();
-        let home = dirs::home_dir().and_then(|home| absolute(home.as_os_str()));
+        // A home directory that is named and cannot be understood must not pass for none: `~/.*` would block nothing.
+        let home = match dirs::home_dir() {
+            None => None,
+            Some(home) if home.is_absolute() => {
+                Some(Links::default().follow_raw(home.as_os_str().as_bytes()))
+            }
+            Some(home) => return Err(HostError::Home(home)),
+        };
         Ok(Host {
-            home: home.map(|home| Links::default().follow_all(&home)),
+            home,
             cwd,
             uid,
             environment: std::env::vars_os().collect(),
@@ -98,7 +105,9 @@ impl Host {
 
     /// A directory of the XDG base directory specification; a relative value is ignored, as it says.
     pub(crate) fn xdg(&self, variable: &str, default: &[u8]) -> Option<AbsPath> {
-        let named = self.variable(variable).and_then(|value| AbsPath::parse(value.as_bytes()).ok());
+        let absolute = |value: &&OsStr| value.as_bytes().starts_with(b"/");
+        let named = self.variable(variable).filter(absolute);
+        let named = named.map(|value| Links::default().follow_raw_unless_normal(value.as_bytes()));
         named.or_else(|| self.beneath_home(default))
     }
 
@@ -147,4 +156,7 @@ pub enum HostError {
     /// The working directory was removed or cannot be named.
     #[error("there is no working directory")]
     WorkingDirectory(#[source] std::io::Error),
+    /// The home directory is named by a relative path.
+    #[error("the home directory `{}` is not an absolute path: set HOME", .0.display())]
+    Home(std::path::PathBuf),
 }

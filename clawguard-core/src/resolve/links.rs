@@ -89,8 +89,11 @@ impl Links {
                 }
                 _ => {}
             }
+            if !looking {
+                return Followed { path: without_links(&real, &name, &rest), links, stopped_at };
+            }
             let next = real.join(&name);
-            let look = if looking { self.look(&next) } else { Look::Plain };
+            let look = self.look(&next);
             match look {
                 Look::Plain => real = next,
                 Look::Nothing => {
@@ -148,6 +151,19 @@ impl Links {
         self.looks.insert(path.clone(), look.clone());
         look
     }
+}
+
+/// The path that `name` and `rest` lead to where nothing is a link any more; `..` takes away what is before it.
+fn without_links(real: &AbsPath, name: &[u8], rest: &VecDeque<Vec<u8>>) -> AbsPath {
+    let mut names: Vec<&[u8]> = real.components().collect();
+    for name in std::iter::once(name).chain(rest.iter().map(Vec::as_slice)) {
+        match name {
+            b"." => {}
+            b".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    AbsPath::from_names(&names)
 }
 
 #[cfg(test)]

@@ -64,10 +64,12 @@ impl Policy {
             return read(file);
         }
         for Candidate { path, kind } in places(host) {
-            match (read(path.as_path()), kind) {
+            match (read_found(path.as_path(), kind), kind) {
                 (Err(PolicyError::Read { source, .. }), Kind::Ours | Kind::Shared)
                     if is_missing(&source) => {}
-                (Ok(policy), Kind::Shared) if !policy.has_file_access() => {}
+                (Ok(policy), Kind::Shared) if !policy.has_file_access() => {
+                    policy.refuse_near_misses()?
+                }
                 (result, Kind::Named | Kind::Ours | Kind::Shared) => return result,
             }
         }
@@ -75,9 +77,18 @@ impl Policy {
     }
 }
 
-/// A home directory that cannot be searched holds no policy of this user's.
+/// What is not there is passed over; what is there and cannot be read is an error.
 fn is_missing(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// A file that nobody named must be a file: a pipe in its place would keep every start waiting.
+fn read_found(file: &Path, kind: Kind) -> Result<Policy, PolicyError> {
+    let failed = |source| PolicyError::Read { file: PathBuf::from(file), source };
+    if kind != Kind::Named && !std::fs::metadata(file).map_err(failed)?.is_file() {
+        return Err(failed(std::io::Error::other("not a regular file")));
+    }
+    read(file)
 }
 
 fn read(file: &Path) -> Result<Policy, PolicyError> {

@@ -36,6 +36,7 @@ pub struct ResolvedPolicy {
     pub(crate) spelled: Vec<Spelled>,
     pub(crate) law: Arc<Law>,
     pub(crate) create: Vec<AbsPath>,
+    pub(crate) preset_create: Vec<AbsPath>,
     pub(crate) temporary: Option<AbsPath>,
     pub(crate) environment: ResolvedEnvironment,
     pub(crate) listen: Option<Listen>,
@@ -95,9 +96,8 @@ impl ResolvedPolicy {
     }
 
     /// The directories that are made before the start, the private temporary one apart.
-    #[must_use]
-    pub fn create(&self) -> &[AbsPath] {
-        &self.create
+    pub fn create(&self) -> impl Iterator<Item = &AbsPath> {
+        self.create.iter().chain(&self.preset_create)
     }
 
     /// What changes in the command's environment.

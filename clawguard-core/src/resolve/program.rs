@@ -44,14 +44,19 @@ impl Program {
     pub(crate) fn find(host: &Host, links: &mut Links) -> Program {
         let command = host.command.as_deref().and_then(|name| find(name, host, links));
         let interpreter = command.as_ref().and_then(|command| interpreter(command, host, links));
-        let is_node = |found: &&Found| {
-            matches!(found.real.file_name(), Some(b"node" | b"nodejs" | b"volta-shim"))
-        };
-        let node =
-            [command.as_ref(), interpreter.as_ref()].into_iter().flatten().find(is_node).cloned();
-        let node =
-            node.or_else(|| find(OsStr::new("node"), host, links).filter(|found| is_node(&found)));
+        let node = [command.as_ref(), interpreter.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|found| is_node(found))
+            .cloned();
+        let node = node.or_else(|| Program::without_command(host, links).node);
         Program { command, node }
+    }
+
+    /// What is left when the command could have been made up by the target: nothing that it says is believed, its
+    /// first line included.
+    pub(crate) fn without_command(host: &Host, links: &mut Links) -> Program {
+        Program { command: None, node: find(OsStr::new("node"), host, links).filter(is_node) }
     }
 
     /// The names that may select a preset: of the command as found, and of the file that it is.
@@ -79,6 +84,10 @@ impl Program {
             _ => None,
         }
     }
+}
+
+fn is_node(found: &Found) -> bool {
+    matches!(found.real.file_name(), Some(b"node" | b"nodejs" | b"volta-shim"))
 }
 
 /// Finds a command as execvp(3) does: by path, else along PATH.

@@ -62,10 +62,9 @@ impl Resolver {
     }
 
     pub(super) fn resolve(mut self) -> Result<ResolvedPolicy, PolicyError> {
+        self.report()?;
         let program = self.program()?;
-        for preset in &self.presets {
-            self.rules.extend(preset.rules.iter().cloned());
-        }
+        self.rules = self.all_rules();
         let guards = builtin::guards(&self.host, &self.policy, &mut self.links);
         self.rules.extend(guards);
         self.rules.push(working_directory(&self.host));
@@ -75,13 +74,15 @@ impl Resolver {
         }
         let folding = self.folding(&spelled);
         let (law, mut changeable) = self.law(&mut spelled, &folding);
-        let create = self.create(&spelled, &program, &mut changeable)?;
+        let create = self.create(&spelled);
+        let preset_create = self.preset_create(&program, &mut changeable)?;
         let environment = self.environment(&program).map_err(PolicyError::Mistakes)?;
         let named = self.policy.listen.as_ref().map(|(listen, _)| *listen);
         Ok(ResolvedPolicy {
             law,
             spelled,
             create,
+            preset_create,
             temporary: self.host.temporary.clone(),
             environment,
             listen: named.or_else(|| self.presets.iter().find_map(|preset| preset.listen)),
@@ -118,38 +119,47 @@ impl Resolver {
         include.iter().try_for_each(|name| self.add_preset(name, origin))
     }
 
+    /// Everything that is wrong so far, together: presets, the default, variables in rules and in the environment.
+    fn report(&mut self) -> Result<(), PolicyError> {
+        let mut mistakes = std::mem::take(&mut self.mistakes);
+        let program = Program::default();
+        mistakes.extend(
+            spell::spell(&self.all_rules(), &self.host, &program).err().into_iter().flatten(),
+        );
+        mistakes.extend(self.environment(&program).err().into_iter().flatten());
+        if mistakes.is_empty() { Ok(()) } else { Err(PolicyError::Mistakes(mistakes)) }
+    }
+
+    fn all_rules(&self) -> Vec<Rule> {
+        let presets = self.presets.iter().flat_map(|preset| preset.rules.iter());
+        self.rules.iter().chain(presets).cloned().collect()
+    }
+
     /// What is known of the command, as far as the target could not have made it up; adds the command's own preset.
     fn program(&mut self) -> Result<Program, PolicyError> {
         let mut program = Program::find(&self.host, &mut self.links);
-        let mut rules = self.rules.clone();
-        rules.extend(self.presets.iter().flat_map(|preset| preset.rules.iter().cloned()));
-        let spelled = spell::spell(&rules, &self.host, &Program::default());
-        let environment = self.environment(&Program::default());
-        let found = [spelled.as_ref().err(), environment.as_ref().err()];
-        if found.iter().any(Option::is_some) || !self.mistakes.is_empty() {
-            let mut mistakes = std::mem::take(&mut self.mistakes);
-            mistakes.extend(spelled.err().into_iter().flatten());
-            mistakes.extend(environment.err().into_iter().flatten());
-            return Err(PolicyError::Mistakes(mistakes));
+        let before = self.presets.len();
+        if self.policy.presets.is_none() {
+            let names: Vec<&[u8]> = program.names().collect();
+            for preset in Preset::selected_by(&names)? {
+                self.add_preset(preset.name, &Origin::BuiltIn { part: "presets" })?;
+            }
         }
-        let mut spelled = spelled.unwrap_or_default();
+        // Judged with its own preset: what that lets the target write, it cannot be selected by.
+        let rules = self.all_rules();
+        let mut spelled =
+            spell::spell(&rules, &self.host, &Program::default()).map_err(PolicyError::Mistakes)?;
         spell::canonicalise(&mut spelled, &rules, &mut self.links, |_| false);
-        let mut changeable = self.changeable(&spelled, &rules, &Folding::default());
+        let mut changeable = Self::changeable(&spelled, &rules, &Folding::default());
         let mut is_made_up = |found: &Found| {
             found.rests_on().any(|path| {
                 changeable.contains(path)
                     || path.parent().is_some_and(|parent| changeable.contains(&parent))
             })
         };
-        let command_made_up = program.command.as_ref().is_some_and(&mut is_made_up);
-        if self.policy.presets.is_none() && !command_made_up {
-            let names: Vec<&[u8]> = program.names().collect();
-            for preset in Preset::selected_by(&names)? {
-                self.add_preset(preset.name, &Origin::BuiltIn { part: "presets" })?;
-            }
-        }
-        if command_made_up {
-            program.command = None;
+        if program.command.as_ref().is_some_and(&mut is_made_up) {
+            self.presets.truncate(before);
+            program = Program::without_command(&self.host, &mut self.links);
         }
         if program.node.as_ref().is_some_and(&mut is_made_up) {
             program.node = None;
@@ -166,28 +176,30 @@ impl Resolver {
         let is_shared = |one: &Spelled| {
             ["/tmp", "/var/tmp"].iter().any(|top| one.front.as_path().starts_with(top))
         };
-        let is_preset =
-            |one: &Spelled| matches!(self.rules[one.rule.index()].origin, Origin::Preset { .. });
-        spelled.retain(|one| !(is_preset(one) && is_shared(one)));
+        let is_grant_of_preset = |one: &Spelled| {
+            let rule = &self.rules[one.rule.index()];
+            rule.effect == Effect::Allowed && matches!(rule.origin, Origin::Preset { .. })
+        };
+        spelled.retain(|one| !(is_grant_of_preset(one) && is_shared(one)));
     }
 
     /// Follows links twice: first all of them, which gives the most that the target could ever change; then those
     /// that it could not.
     fn law(&mut self, spelled: &mut [Spelled], folding: &Folding) -> (Arc<Law>, Changeable) {
         let followed = spell::canonicalise(spelled, &self.rules, &mut self.links, |_| false);
-        let mut changeable = self.changeable(spelled, &self.rules.clone(), folding);
+        let mut changeable = Self::changeable(spelled, &self.rules, folding);
         let links: BTreeSet<AbsPath> =
             followed.into_iter().filter(|link| changeable.contains(link)).collect();
         if !links.is_empty() {
             let is_changeable = |link: &AbsPath| links.contains(link);
             spell::canonicalise(spelled, &self.rules, &mut self.links, is_changeable);
         }
-        let entries = spell::entries(spelled, &self.rules, &mut self.links, Purpose::Law);
+        let entries = spell::entries(spelled, &self.rules, Purpose::Law);
         (Arc::new(Law::new(&entries, folding.clone())), changeable)
     }
 
-    fn changeable(&mut self, spelled: &[Spelled], rules: &[Rule], folding: &Folding) -> Changeable {
-        let entries = spell::entries(spelled, rules, &mut self.links, Purpose::Changeability);
+    fn changeable(spelled: &[Spelled], rules: &[Rule], folding: &Folding) -> Changeable {
+        let entries = spell::entries(spelled, rules, Purpose::Changeability);
         Changeable(Decider::new(Arc::new(Law::new(&entries, folding.clone()))))
     }
 
@@ -210,36 +222,41 @@ impl Resolver {
         self.host.folding.clone().with(flagged)
     }
 
-    /// Directories that are made before the start: of presets, and allowed paths written with a trailing slash.
-    fn create(
-        &mut self,
-        spelled: &[Spelled],
-        program: &Program,
-        changeable: &mut Changeable,
-    ) -> Result<Vec<AbsPath>, PolicyError> {
+    /// Allowed paths written with a trailing slash: made before the start.
+    fn create(&mut self, spelled: &[Spelled]) -> Vec<AbsPath> {
         let is_directory = |one: &&Spelled| {
             one.is_exact
                 && one.is_directory
                 && self.rules[one.rule.index()].effect == Effect::Allowed
         };
-        let mut create: BTreeSet<AbsPath> =
+        let create: BTreeSet<AbsPath> =
             spelled.iter().filter(is_directory).map(|one| one.real_front().clone()).collect();
+        let is_missing = |path: &AbsPath| self.links.look_at(path) == AtFront::Nothing;
+        create.into_iter().filter(is_missing).collect()
+    }
+
+    /// The directories that presets make, through no link that the target could change.
+    fn preset_create(
+        &mut self,
+        program: &Program,
+        changeable: &mut Changeable,
+    ) -> Result<Vec<AbsPath>, PolicyError> {
+        let mut create = BTreeSet::new();
         for (pattern, origin) in self.presets.iter().flat_map(|preset| &preset.create) {
             let alternatives = spell::alternatives(pattern, origin, &self.host, program)
                 .map_err(|mistake| PolicyError::Mistakes(vec![mistake]))?;
             for alternative in alternatives {
                 let names: Option<Vec<&[u8]>> =
                     alternative.components.iter().map(Component::literal).collect();
-                let path = names.map(|names| {
-                    names.into_iter().fold(AbsPath::root(), |path, name| path.join(name))
-                });
-                let Some(path) = path else { continue };
+                let Some(names) = names else { continue };
+                let path = names.into_iter().fold(AbsPath::root(), |path, name| path.join(name));
                 // All links first: whether one may be followed is asked of those that are there.
                 let links = self.links.follow(path.as_bytes(), |_| true).links;
-                let doubted: Vec<AbsPath> = links
-                    .into_iter()
-                    .filter(|link| changeable.contains(link) || spell::is_in_shared_directory(link))
-                    .collect();
+                let mut is_doubted = |link: &AbsPath| {
+                    changeable.contains(link) || spell::is_in_shared_directory(link)
+                };
+                let doubted: BTreeSet<AbsPath> =
+                    links.into_iter().filter(|link| is_doubted(link)).collect();
                 let followed = self.links.follow(path.as_bytes(), |link| !doubted.contains(link));
                 create.insert(followed.path);
             }

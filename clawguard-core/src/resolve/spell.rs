@@ -30,6 +30,8 @@ pub(crate) struct Spelled {
     pub(crate) is_exact: bool,
     /// Where the front really is, if following links changes it.
     pub(crate) canonical: Option<AbsPath>,
+    /// The links on the way, by their own real paths.
+    links: Vec<AbsPath>,
     /// The link on the way that was not followed, since the target could change it.
     pub(crate) not_followed: Option<AbsPath>,
     /// What is at the front now.
@@ -43,6 +45,10 @@ impl Spelled {
     }
 }
 
+/// The variables that only presets have, found from the command and its terminal.
+const FOUND: [&str; 5] =
+    ["COMMAND_FILE", "COMMAND_MODULES", "NODE_BIN", "NODE_MODULES", "TERMINAL"];
+
 /// The host's variables and, for presets, those found from the command.
 struct Known<'a> {
     host: &'a Host,
@@ -51,12 +57,17 @@ struct Known<'a> {
 
 impl Variables for Known<'_> {
     fn value(&self, name: &str) -> Option<Vec<u8>> {
-        let found = match (name, self.program) {
-            ("TERMINAL", Some(_)) => self.host.terminal.clone(),
-            (name, Some(program)) => program.variable(name),
-            (_, None) => None,
-        };
-        found.map(|path| path.as_bytes().to_vec()).or_else(|| self.host.value(name))
+        match FOUND.contains(&name) {
+            false => self.host.value(name),
+            // Never from the environment: `TERMINAL` and its like are set there to other things.
+            true => {
+                let found = match name {
+                    "TERMINAL" => self.host.terminal.clone(),
+                    name => self.program.and_then(|program| program.variable(name)),
+                };
+                found.filter(|_| self.program.is_some()).map(|path| path.as_bytes().to_vec())
+            }
+        }
     }
 
     fn home(&self) -> Option<&AbsPath> {
@@ -126,6 +137,8 @@ fn is_unset(kind: &PatternErrorKind) -> bool {
             | PatternErrorKind::EmptyVariable(_)
             | PatternErrorKind::RelativeVariable(..)
             | PatternErrorKind::NoHome
+            | PatternErrorKind::DotDot
+            | PatternErrorKind::Nul
     )
 }
 
@@ -144,6 +157,7 @@ impl Spelled {
             front: path,
             components: alternative.components,
             canonical: None,
+            links: Vec::new(),
             not_followed: None,
             is_at_front: AtFront::Nothing,
         }
@@ -170,8 +184,9 @@ pub(super) fn canonicalise(
             |link: &AbsPath| !allowed || !is_changeable(link) && !is_in_shared_directory(link);
         let followed = links.follow(one.front.as_bytes(), may_follow);
         if allowed {
-            followed_links.extend(followed.links);
+            followed_links.extend(followed.links.iter().cloned());
         }
+        one.links = followed.links;
         one.not_followed = followed.stopped_at;
         one.canonical = (followed.path != one.front).then_some(followed.path);
         // What a blocked rule names need not exist.
@@ -201,64 +216,64 @@ pub(super) enum Purpose {
 ///
 /// For `Purpose::Changeability` an allowed rule that leads through a link speaks of the place behind it only: that
 /// a rule names a link does not make the link the target's to change.
-pub(super) fn entries(
-    spelled: &[Spelled],
-    rules: &[Rule],
-    links: &mut Links,
-    purpose: Purpose,
-) -> Vec<Entry> {
+pub(super) fn entries(spelled: &[Spelled], rules: &[Rule], purpose: Purpose) -> Vec<Entry> {
     let mut entries = Vec::with_capacity(spelled.len() + spelled.len() / 4);
     for one in spelled {
         let rule = &rules[one.rule.index()];
-        if purpose == Purpose::Changeability && !rule.access.contains(Access::Write) {
+        let protects_links = rule.effect != Effect::Allowed && !one.links.is_empty();
+        let speaks_of_w = rule.access.contains(Access::Write) || protects_links;
+        if purpose == Purpose::Changeability && !speaks_of_w {
             continue;
         }
         let depth = one.front.depth();
         let with_front = |front: &AbsPath| -> Vec<Component> {
-            let literal = front.components().map(|name| Component::Literal(Box::from(name)));
-            literal.chain(one.components[depth..].iter().cloned()).collect()
+            literal(front).into_iter().chain(one.components[depth..].iter().cloned()).collect()
         };
-        let mut add = |components: Vec<Component>, meaning| {
-            let access = if meaning == Meaning::Pin { AccessSet::ALL } else { rule.access };
+        let mut add = |components: Vec<Component>, meaning, access| {
             entries.push(Entry { components, accept: Accept { rule: one.rule, meaning, access } });
         };
+        // Whoever replaces a link on the way decides what the rule holds for at the next start.
+        let link_access = rule.access.with(Access::Write);
         match rule.effect {
             Effect::Allowed => {
                 let meaning = if one.is_exact { Meaning::AllowedExact } else { Meaning::Allowed };
                 if one.canonical.is_none() || purpose == Purpose::Law {
-                    add(one.components.clone(), meaning);
+                    add(one.components.clone(), meaning, rule.access);
                 }
                 if let Some(canonical) = &one.canonical {
-                    add(with_front(canonical), Meaning::Allowed);
+                    add(with_front(canonical), Meaning::Allowed, rule.access);
                 }
                 if is_pinned(one, rule) {
-                    add(with_front(one.real_front()), Meaning::Pin);
-                    // A link that a rule names leads to a pinned directory.
-                    let link =
-                        one.canonical.as_ref().and_then(|_| parent_followed(&one.front, links));
-                    if let Some(link) = link {
-                        add(with_front(&link), Meaning::Pin);
+                    for pinned in one.links.iter().chain([one.real_front()]) {
+                        add(literal(pinned), Meaning::Pin, AccessSet::ALL);
                     }
                 }
             }
             Effect::Blocked | Effect::Guard => {
-                let meaning = match rule.effect {
-                    Effect::Guard if one.is_at_front == AtFront::Nothing => Meaning::GuardOfNothing,
-                    Effect::Guard => Meaning::Guard,
-                    Effect::Blocked | Effect::Allowed => blocked_meaning(one),
-                };
-                add(one.components.clone(), meaning);
-                if let Some(canonical) = &one.canonical {
-                    add(with_front(canonical), meaning);
-                    // The link itself, by its own real path: whoever replaces it escapes the block.
-                    if let Some(link) = parent_followed(&one.front, links) {
-                        add(with_front(&link), meaning);
+                let (meaning, link_meaning) = match rule.effect {
+                    Effect::Guard if one.is_at_front == AtFront::Nothing => {
+                        (Meaning::GuardOfNothing, Meaning::Guard)
                     }
+                    Effect::Guard => (Meaning::Guard, Meaning::Guard),
+                    Effect::Blocked | Effect::Allowed => {
+                        (blocked_meaning(one), Meaning::BlockedExact)
+                    }
+                };
+                add(one.components.clone(), meaning, rule.access);
+                if let Some(canonical) = &one.canonical {
+                    add(with_front(canonical), meaning, rule.access);
+                }
+                for link in &one.links {
+                    add(literal(link), link_meaning, link_access);
                 }
             }
         }
     }
     entries
+}
+
+fn literal(path: &AbsPath) -> Vec<Component> {
+    path.components().map(|name| Component::Literal(Box::from(name))).collect()
 }
 
 /// A blocked `D/**` is as exact as `D`.
@@ -281,9 +296,4 @@ fn is_pinned(one: &Spelled, rule: &Rule) -> bool {
             AtFront::Nothing => rule.origin.is_user(),
             AtFront::Other => false,
         }
-}
-
-fn parent_followed(path: &AbsPath, links: &mut Links) -> Option<AbsPath> {
-    let parent = links.follow_all(&path.parent()?);
-    Some(parent.join(path.file_name()?))
 }
