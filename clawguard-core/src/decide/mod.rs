@@ -34,30 +34,36 @@ pub struct Law {
     folding: Folding,
 }
 
-/// One pattern, after variables, braces and links.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) components: Vec<Component>,
-    pub(crate) accept: Accept,
+/// A law that is being written.
+#[derive(Debug)]
+pub(crate) struct LawBuilder(Trie);
+
+impl Default for LawBuilder {
+    fn default() -> LawBuilder {
+        LawBuilder(Trie::new())
+    }
+}
+
+impl LawBuilder {
+    /// Adds a pattern, after variables, braces and links.
+    pub(crate) fn insert(&mut self, components: &[Component], accept: Accept) {
+        let side = match accept.meaning {
+            Meaning::AllowedExact | Meaning::Allowed | Meaning::Pin => Side::Allowed,
+            Meaning::BlockedExact
+            | Meaning::BlockedWild
+            | Meaning::Guard
+            | Meaning::GuardOfNothing => Side::Blocked,
+        };
+        self.0.insert(side, components, accept);
+    }
+
+    pub(crate) fn finish(mut self, folding: Folding) -> Law {
+        self.0.finish();
+        Law { trie: self.0, folding }
+    }
 }
 
 impl Law {
-    pub(crate) fn new(entries: &[Entry], folding: Folding) -> Law {
-        let mut trie = Trie::new();
-        for entry in entries {
-            let side = match entry.accept.meaning {
-                Meaning::AllowedExact | Meaning::Allowed | Meaning::Pin => Side::Allowed,
-                Meaning::BlockedExact
-                | Meaning::BlockedWild
-                | Meaning::Guard
-                | Meaning::GuardOfNothing => Side::Blocked,
-            };
-            trie.insert(side, &entry.components, entry.accept);
-        }
-        trie.finish();
-        Law { trie, folding }
-    }
-
     /// How each access stands at a path if `rule` did not exist: the verdict, and whether it holds for all beneath.
     ///
     /// Slow, for `plan`: nothing is remembered.

@@ -23,6 +23,11 @@ use crate::policy::{
 struct Changeable(Decider);
 
 impl Changeable {
+    fn new(spelled: &[Spelled], rules: &[Rule], folding: &Folding) -> Changeable {
+        let law = spell::law(spelled, rules, Purpose::Changeability, folding.clone());
+        Changeable(Decider::new(Arc::new(law)))
+    }
+
     fn contains(&mut self, path: &AbsPath) -> bool {
         self.0.decide(path).verdict(Access::Write).is_allowed()
     }
@@ -62,16 +67,14 @@ impl Resolver {
     }
 
     pub(super) fn resolve(mut self) -> Result<ResolvedPolicy, PolicyError> {
-        self.report()?;
-        let program = self.program()?;
+        let mut spelled = self.own()?;
+        let program = self.program(&mut spelled)?;
+        let first = self.rules.len();
         self.rules = self.all_rules();
         let guards = builtin::guards(&self.host, &self.policy, &mut self.links);
         self.rules.extend(guards);
         self.rules.push(working_directory(&self.host));
-        let mut spelled = self.spell(&program)?;
-        if self.policy.temporary == Temporary::Shared {
-            self.leave_out_private_corners(&mut spelled);
-        }
+        self.others(&mut spelled, &self.rules.clone(), first, &program)?;
         let folding = self.folding(&spelled);
         let (law, mut changeable) = self.law(&mut spelled, &folding);
         let create = self.create(&spelled);
@@ -119,15 +122,41 @@ impl Resolver {
         include.iter().try_for_each(|name| self.add_preset(name, origin))
     }
 
-    /// Everything that is wrong so far, together: presets, the default, variables in rules and in the environment.
-    fn report(&mut self) -> Result<(), PolicyError> {
+    /// Puts the variables into the user's rules; everything that is wrong so far is reported together: presets, the
+    /// default, variables in rules and in the environment.
+    fn own(&mut self) -> Result<Vec<Spelled>, PolicyError> {
         let mut mistakes = std::mem::take(&mut self.mistakes);
         let program = Program::default();
-        mistakes.extend(
-            spell::spell(&self.all_rules(), &self.host, &program).err().into_iter().flatten(),
-        );
+        let spelled = spell::spell(&self.rules, 0, &self.host, &program);
         mistakes.extend(self.environment(&program).err().into_iter().flatten());
-        if mistakes.is_empty() { Ok(()) } else { Err(PolicyError::Mistakes(mistakes)) }
+        match spelled {
+            Ok(mut spelled) if mistakes.is_empty() => {
+                spell::canonicalise(&mut spelled, &self.rules, &mut self.links, |_| false);
+                Ok(spelled)
+            }
+            spelled => {
+                mistakes.extend(spelled.err().into_iter().flatten());
+                Err(PolicyError::Mistakes(mistakes))
+            }
+        }
+    }
+
+    /// Adds the rules from number `first` on, all links followed.
+    fn others(
+        &mut self,
+        spelled: &mut Vec<Spelled>,
+        rules: &[Rule],
+        first: usize,
+        program: &Program,
+    ) -> Result<(), PolicyError> {
+        let others = spell::spell(&rules[first..], first, &self.host, program);
+        let mut others = others.map_err(PolicyError::Mistakes)?;
+        if self.policy.temporary == Temporary::Shared {
+            leave_out_private_corners(&mut others, rules);
+        }
+        spell::canonicalise(&mut others, rules, &mut self.links, |_| false);
+        spelled.extend(others);
+        Ok(())
     }
 
     fn all_rules(&self) -> Vec<Rule> {
@@ -136,7 +165,7 @@ impl Resolver {
     }
 
     /// What is known of the command, as far as the target could not have made it up; adds the command's own preset.
-    fn program(&mut self) -> Result<Program, PolicyError> {
+    fn program(&mut self, own: &mut Vec<Spelled>) -> Result<Program, PolicyError> {
         let mut program = Program::find(&self.host, &mut self.links);
         let before = self.presets.len();
         if self.policy.presets.is_none() {
@@ -146,11 +175,10 @@ impl Resolver {
             }
         }
         // Judged with its own preset: what that lets the target write, it cannot be selected by.
-        let rules = self.all_rules();
-        let mut spelled =
-            spell::spell(&rules, &self.host, &Program::default()).map_err(PolicyError::Mistakes)?;
-        spell::canonicalise(&mut spelled, &rules, &mut self.links, |_| false);
-        let mut changeable = Self::changeable(&spelled, &rules, &Folding::default());
+        let (rules, first) = (self.all_rules(), own.len());
+        self.others(own, &rules, self.rules.len(), &Program::default())?;
+        let mut changeable = Changeable::new(own, &rules, &Folding::default());
+        own.truncate(first);
         let mut is_made_up = |found: &Found| {
             found.rests_on().any(|path| {
                 changeable.contains(path)
@@ -167,40 +195,20 @@ impl Resolver {
         Ok(program)
     }
 
-    fn spell(&self, program: &Program) -> Result<Vec<Spelled>, PolicyError> {
-        spell::spell(&self.rules, &self.host, program).map_err(PolicyError::Mistakes)
-    }
-
-    /// Where all of /tmp is allowed, what presets name in it grants nothing more, and would only pin directories.
-    fn leave_out_private_corners(&self, spelled: &mut Vec<Spelled>) {
-        let is_shared = |one: &Spelled| {
-            ["/tmp", "/var/tmp"].iter().any(|top| one.front.as_path().starts_with(top))
-        };
-        let is_grant_of_preset = |one: &Spelled| {
-            let rule = &self.rules[one.rule.index()];
-            rule.effect == Effect::Allowed && matches!(rule.origin, Origin::Preset { .. })
-        };
-        spelled.retain(|one| !(is_grant_of_preset(one) && is_shared(one)));
-    }
-
-    /// Follows links twice: first all of them, which gives the most that the target could ever change; then those
-    /// that it could not.
+    /// Follows links once more where the target could change one: all of them were followed, which gives the most that
+    /// it could ever change.
     fn law(&mut self, spelled: &mut [Spelled], folding: &Folding) -> (Arc<Law>, Changeable) {
-        let followed = spell::canonicalise(spelled, &self.rules, &mut self.links, |_| false);
-        let mut changeable = Self::changeable(spelled, &self.rules, folding);
+        let mut changeable = Changeable::new(spelled, &self.rules, folding);
+        let is_allowed = |one: &&Spelled| self.rules[one.rule.index()].effect == Effect::Allowed;
+        let followed = spelled.iter().filter(is_allowed).flat_map(|one| &one.links);
         let links: BTreeSet<AbsPath> =
-            followed.into_iter().filter(|link| changeable.contains(link)).collect();
+            followed.filter(|link| changeable.contains(link)).cloned().collect();
         if !links.is_empty() {
             let is_changeable = |link: &AbsPath| links.contains(link);
             spell::canonicalise(spelled, &self.rules, &mut self.links, is_changeable);
         }
-        let entries = spell::entries(spelled, &self.rules, Purpose::Law);
-        (Arc::new(Law::new(&entries, folding.clone())), changeable)
-    }
-
-    fn changeable(spelled: &[Spelled], rules: &[Rule], folding: &Folding) -> Changeable {
-        let entries = spell::entries(spelled, rules, Purpose::Changeability);
-        Changeable(Decider::new(Arc::new(Law::new(&entries, folding.clone()))))
+        let law = spell::law(spelled, &self.rules, Purpose::Law, folding.clone());
+        (Arc::new(law), changeable)
     }
 
     /// The host's folding mounts, and directories with the casefold flag that a pattern leads to.
@@ -309,4 +317,15 @@ fn working_directory(host: &Host) -> Rule {
         access: AccessSet::EMPTY,
         origin: Origin::BuiltIn { part: Origin::WORKING_DIRECTORY },
     }
+}
+
+/// Where all of /tmp is allowed, what presets grant in it is nothing more, and would only pin directories.
+fn leave_out_private_corners(spelled: &mut Vec<Spelled>, rules: &[Rule]) {
+    let is_shared =
+        |one: &Spelled| ["/tmp", "/var/tmp"].iter().any(|top| one.front.as_path().starts_with(top));
+    let is_grant_of_preset = |one: &Spelled| {
+        let rule = &rules[one.rule.index()];
+        rule.effect == Effect::Allowed && matches!(rule.origin, Origin::Preset { .. })
+    };
+    spelled.retain(|one| !(is_grant_of_preset(one) && is_shared(one)));
 }

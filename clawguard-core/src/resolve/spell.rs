@@ -10,7 +10,7 @@ use super::host::Host;
 use super::links::{AtFront, Links};
 use super::program::Program;
 use crate::access::{Access, AccessSet};
-use crate::decide::{Accept, Entry, Meaning, RuleId};
+use crate::decide::{Accept, Folding, Law, LawBuilder, Meaning, RuleId};
 use crate::path::AbsPath;
 use crate::policy::expand;
 use crate::policy::pattern::{Alternative, Variables};
@@ -31,7 +31,7 @@ pub(crate) struct Spelled {
     /// Where the front really is, if following links changes it.
     pub(crate) canonical: Option<AbsPath>,
     /// The links on the way, by their own real paths.
-    links: Vec<AbsPath>,
+    pub(super) links: Vec<AbsPath>,
     /// The link on the way that was not followed, since the target could change it.
     pub(crate) not_followed: Option<AbsPath>,
     /// What is at the front now.
@@ -76,15 +76,18 @@ impl Variables for Known<'_> {
 }
 
 /// Puts the variables into every rule. In a preset, an entry whose variable is not set is dropped.
+///
+/// The first rule has the number `first`.
 pub(super) fn spell(
     rules: &[Rule],
+    first: usize,
     host: &Host,
     program: &Program,
 ) -> Result<Vec<Spelled>, Vec<Mistake>> {
     let mut spelled = Vec::with_capacity(rules.len());
     let mut mistakes = Vec::new();
     for (index, rule) in rules.iter().enumerate() {
-        let id = RuleId(u32::try_from(index).unwrap_or(u32::MAX));
+        let id = RuleId(u32::try_from(first + index).unwrap_or(u32::MAX));
         match alternatives(&rule.pattern, &rule.origin, host, program) {
             Ok(alternatives) => {
                 spelled.extend(alternatives.into_iter().map(|one| Spelled::new(id, one)))
@@ -166,15 +169,13 @@ impl Spelled {
 
 /// Follows the links in every literal front; `is_changeable` tells the links that the target could change.
 ///
-/// A blocked rule follows them all: one more place blocked fails closed, one less would not. Returns the links that
-/// an allowed rule followed.
+/// A blocked rule follows them all: one more place blocked fails closed, one less would not.
 pub(super) fn canonicalise(
     spelled: &mut [Spelled],
     rules: &[Rule],
     links: &mut Links,
     is_changeable: impl Fn(&AbsPath) -> bool,
-) -> Vec<AbsPath> {
-    let mut followed_links = Vec::new();
+) {
     for one in spelled {
         let allowed = match rules[one.rule.index()].effect {
             Effect::Allowed => true,
@@ -183,9 +184,6 @@ pub(super) fn canonicalise(
         let may_follow =
             |link: &AbsPath| !allowed || !is_changeable(link) && !is_in_shared_directory(link);
         let followed = links.follow(one.front.as_bytes(), may_follow);
-        if allowed {
-            followed_links.extend(followed.links.iter().cloned());
-        }
         one.links = followed.links;
         one.not_followed = followed.stopped_at;
         one.canonical = (followed.path != one.front).then_some(followed.path);
@@ -194,7 +192,6 @@ pub(super) fn canonicalise(
             one.is_at_front = links.look_at(one.real_front());
         }
     }
-    followed_links
 }
 
 /// A link where anybody may make one is nobody's word: an earlier run of the target may have left it.
@@ -203,7 +200,7 @@ pub(super) fn is_in_shared_directory(link: &AbsPath) -> bool {
     parent.is_none_or(|metadata| metadata.mode() & 0o002 != 0)
 }
 
-/// What entries are for.
+/// What a law is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// To decide.
@@ -212,12 +209,12 @@ pub(super) enum Purpose {
     Changeability,
 }
 
-/// What the automaton is built of.
+/// The automaton of all patterns.
 ///
 /// For `Purpose::Changeability` an allowed rule that leads through a link speaks of the place behind it only: that
 /// a rule names a link does not make the link the target's to change.
-pub(super) fn entries(spelled: &[Spelled], rules: &[Rule], purpose: Purpose) -> Vec<Entry> {
-    let mut entries = Vec::with_capacity(spelled.len() + spelled.len() / 4);
+pub(super) fn law(spelled: &[Spelled], rules: &[Rule], purpose: Purpose, folding: Folding) -> Law {
+    let mut law = LawBuilder::default();
     for one in spelled {
         let rule = &rules[one.rule.index()];
         let protects_links = rule.effect != Effect::Allowed && !one.links.is_empty();
@@ -229,8 +226,8 @@ pub(super) fn entries(spelled: &[Spelled], rules: &[Rule], purpose: Purpose) -> 
         let with_front = |front: &AbsPath| -> Vec<Component> {
             literal(front).into_iter().chain(one.components[depth..].iter().cloned()).collect()
         };
-        let mut add = |components: Vec<Component>, meaning, access| {
-            entries.push(Entry { components, accept: Accept { rule: one.rule, meaning, access } });
+        let mut add = |components: &[Component], meaning, access| {
+            law.insert(components, Accept { rule: one.rule, meaning, access });
         };
         // Whoever replaces a link on the way decides what the rule holds for at the next start.
         let link_access = rule.access.with(Access::Write);
@@ -238,14 +235,14 @@ pub(super) fn entries(spelled: &[Spelled], rules: &[Rule], purpose: Purpose) -> 
             Effect::Allowed => {
                 let meaning = if one.is_exact { Meaning::AllowedExact } else { Meaning::Allowed };
                 if one.canonical.is_none() || purpose == Purpose::Law {
-                    add(one.components.clone(), meaning, rule.access);
+                    add(&one.components, meaning, rule.access);
                 }
                 if let Some(canonical) = &one.canonical {
-                    add(with_front(canonical), Meaning::Allowed, rule.access);
+                    add(&with_front(canonical), Meaning::Allowed, rule.access);
                 }
                 if is_pinned(one, rule) {
                     for pinned in one.links.iter().chain([one.real_front()]) {
-                        add(literal(pinned), Meaning::Pin, AccessSet::ALL);
+                        add(&literal(pinned), Meaning::Pin, AccessSet::ALL);
                     }
                 }
             }
@@ -259,17 +256,17 @@ pub(super) fn entries(spelled: &[Spelled], rules: &[Rule], purpose: Purpose) -> 
                         (blocked_meaning(one), Meaning::BlockedExact)
                     }
                 };
-                add(one.components.clone(), meaning, rule.access);
+                add(&one.components, meaning, rule.access);
                 if let Some(canonical) = &one.canonical {
-                    add(with_front(canonical), meaning, rule.access);
+                    add(&with_front(canonical), meaning, rule.access);
                 }
                 for link in &one.links {
-                    add(literal(link), link_meaning, link_access);
+                    add(&literal(link), link_meaning, link_access);
                 }
             }
         }
     }
-    entries
+    law.finish(folding)
 }
 
 fn literal(path: &AbsPath) -> Vec<Component> {
