@@ -12,5 +12,6 @@ mod needs;
 mod plan;
 mod presets;
 mod quiet;
+mod readme;
 #[path = "../support/mod.rs"]
 mod support;
