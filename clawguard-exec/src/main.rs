@@ -17,6 +17,7 @@ mod run;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Task};
 use crate::exit::Exit;
@@ -29,7 +30,10 @@ fn main() -> ExitCode {
             return error.print().map_or(Exit::Ours.into(), |()| ExitCode::SUCCESS);
         }
         Err(error) => {
-            report::line(&error.render().to_string());
+            report::line(error.render().to_string().trim_end());
+            if matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {
+                report::line("a command goes after `--`: clawguard-exec [OPTIONS] -- COMMAND");
+            }
             return Exit::Ours.into();
         }
     };

@@ -223,7 +223,7 @@ other: [1, 2]
             [
                 "p.yaml:3:5: unknown key `allowd_paths` in `security.file_access`; did you mean `allowed_paths`?",
                 "p.yaml:5:13: `/a/[b`: an unclosed `[` (write `\\[` for the character itself)",
-                "p.yaml:6:9: `relative/x`: a relative path: begin it with `/`, `~/`, `$VAR/` or `**/`",
+                "p.yaml:6:9: `relative/x`: a relative path: begin it with `/`, `~/`, `$VAR/` or `**/` (on the command line also `./`)",
                 "p.yaml:7:29: `rq`: an access is one or more of the letters r, w and x, not `q`",
                 "p.yaml:7:33: unknown key `mode` in `an entry`",
                 "p.yaml:8:9: ``: an empty path",

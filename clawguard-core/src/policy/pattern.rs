@@ -163,7 +163,9 @@ pub enum PatternErrorKind {
     #[error("a NUL byte")]
     Nul,
     /// It does not begin as a pattern must.
-    #[error("a relative path: begin it with `/`, `~/`, `$VAR/` or `**/`")]
+    #[error(
+        "a relative path: begin it with `/`, `~/`, `$VAR/` or `**/` (on the command line also `./`)"
+    )]
     Relative,
     /// `~user`.
     #[error("`~user` is not supported: write the directory itself")]
