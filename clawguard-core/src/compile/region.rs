@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use landlock::{ABI, BitFlags};
@@ -293,7 +293,7 @@ impl Walk<'_> {
             }
         }
         let named = self.decider.literal_names(place.state);
-        for name in &named {
+        for name in named.iter().filter(|name| is_spelled_so(&place.path, name, case)) {
             self.child(place, name, case, Named::ByRule);
         }
         let open = !fresh.union(live).is_empty();
@@ -456,6 +456,18 @@ fn denies(accept: &Accept, access: Access) -> bool {
     let denies =
         matches!(accept.meaning, Meaning::BlockedExact | Meaning::BlockedWild | Meaning::Guard);
     denies && accept.access.contains(access)
+}
+
+/// Where names fold, an allowed pattern holds for the name as the disk has it: any other spelling reaches the same
+/// file, but is not its real path.
+fn is_spelled_so(directory: &AbsPath, name: &[u8], case: Case) -> bool {
+    case == Case::Sensitive
+        || std::fs::symlink_metadata(directory.join(name)).is_err()
+        || std::fs::read_dir(directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|entry| entry.file_name().as_bytes() == name)
 }
 
 /// Where only the system's packages make files: the loader and perl have second names there, and need them.
