@@ -30,7 +30,7 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "N|auto", value_parser = keep)]
     pub(crate) keep_fd: Vec<Keep>,
 
-    /// Do not name the policy on stderr
+    /// Do not name the policy on stderr, nor what every run of this version leaves open
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 

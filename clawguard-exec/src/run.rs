@@ -80,6 +80,10 @@ fn tell(plan: &Plan, cli: &Cli) {
             open.iter().for_each(|open| report::line(&format!("not enforced{mode}: {open}")));
         }
     }
+    // A rule that grants nothing is not seen in the kernel's answers.
+    for lint in plan.unfollowed_links() {
+        report::line(&format!("warning: {}", lint.text));
+    }
     for denied in plan.denied_more() {
         report::line(&format!("denied{mode} although the policy may allow it: {denied}"));
     }

@@ -141,3 +141,17 @@ fn a_second_clawguard_is_refused_whatever_its_environment_says() {
         assert_eq!(stale.works().stdout, "runs\n");
     });
 }
+
+#[test]
+fn an_allowed_path_behind_a_link_that_anybody_could_have_made_is_not_granted_and_said() {
+    for_every_user(|world| {
+        world.write("~/secret/key", CANARY);
+        world.mkdir("~/open");
+        world.chmod("~/open", 0o777);
+        world.symlink("~/secret", "~/open/link");
+        world.policy("allowed_paths: ['~/work', {path: '~/open/link', access: r}]");
+        let ran = world.sh("cat ~/secret/key").says(["is not followed"]);
+        assert!(!ran.stdout.contains(CANARY), "{ran:#?}");
+        assert_eq!(world.sh("cat ~/work/note").works().stdout, "note\n");
+    });
+}

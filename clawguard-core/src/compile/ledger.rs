@@ -96,9 +96,10 @@ impl Plan {
             }
             Some(gap) => {
                 let what = gap.lack.describe(&gap.path);
+                // What only presets and guards lack starts without a supervisor.
                 match self.mode {
-                    Mode::Auto => Holder::Supervisor(what),
-                    Mode::Kernel => Holder::KernelDeniesMore(what),
+                    Mode::Auto if !self.blamed(gap).is_empty() => Holder::Supervisor(what),
+                    Mode::Auto | Mode::Kernel => Holder::KernelDeniesMore(what),
                 }
             }
         }

@@ -40,6 +40,14 @@ impl Plan {
         lints.dedup();
         lints
     }
+
+    /// The remarks that every start should make: allowed rules that grant nothing, since they lead through a link that
+    /// is not believed.
+    #[must_use]
+    pub fn unfollowed_links(&self) -> Vec<Lint> {
+        let users = self.policy.spelled.iter().filter(|one| is_judged(&self.policy, one));
+        users.filter_map(|one| not_followed(&self.policy, one)).collect()
+    }
 }
 
 /// Presets are ours to keep tidy: only the user's own rules are remarked on.

@@ -132,6 +132,10 @@ pub struct Rule {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The working directory's pin grants and denies nothing.
+        if self.access.is_empty() {
+            return write!(f, "`{}` ({})", self.pattern, self.origin);
+        }
         write!(f, "{} {} `{}` ({})", self.effect.name(), self.access, self.pattern, self.origin)
     }
 }
