@@ -2,12 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use crate::access::{Access, AccessSet};
 use crate::decide::RuleId;
 use crate::path::AbsPath;
 
 /// What Landlock cannot say at a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Lack {
     /// Beneath this directory the access is decided in more than one way: the directory cannot be listed, and a name
     /// made later gets nothing.
@@ -33,8 +35,8 @@ pub(crate) struct Gap {
     pub(crate) lack: Lack,
     /// The accesses that are denied although the law may allow them.
     pub(crate) access: AccessSet,
-    /// The rules that make it so.
-    pub(crate) causes: Vec<RuleId>,
+    /// The rules that make it so, sorted; shared by the gaps of directories that stand alike.
+    pub(crate) causes: Arc<[RuleId]>,
     /// The rule that allows what is denied here, if one does.
     pub(crate) allowed_by: Option<RuleId>,
 }

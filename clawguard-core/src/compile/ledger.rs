@@ -2,10 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::{BTreeMap, HashSet};
+
 use landlock::AccessFs;
 
 use super::gap::{Gap, Lack};
-use super::{Mode, Plan};
+use super::{Blame, Mode, Plan};
 use crate::decide::RuleId;
 use crate::path::AbsPath;
 use crate::policy::{Effect, Origin};
@@ -60,15 +62,37 @@ impl Plan {
     /// Who holds each rule, in the policy's order.
     #[must_use]
     pub fn ledger(&self) -> Vec<LedgerRow> {
-        let rules = self.policy.rules();
+        let (rules, gaps) = (self.policy.rules(), self.telling_gaps());
         let pin = Origin::BuiltIn { part: Origin::WORKING_DIRECTORY };
         rules
             .filter(|(_, rule)| rule.origin != pin)
-            .map(|(rule, _)| LedgerRow { rule, holder: self.holder(rule) })
+            .map(|(rule, _)| LedgerRow { rule, holder: self.holder(rule, &gaps) })
             .collect()
     }
 
-    fn holder(&self, id: RuleId) -> Holder {
+    /// For each rule the gap that tells most about it: one that it makes, rather something mixed than something
+    /// missing, else one that denies what it allows.
+    fn telling_gaps(&self) -> BTreeMap<RuleId, &Gap> {
+        let mut telling = BTreeMap::new();
+        let mut seen = HashSet::new();
+        let (missing, mixed): (Vec<&Gap>, Vec<&Gap>) =
+            self.gaps.iter().partition(|gap| gap.lack == Lack::Missing);
+        for gap in mixed.into_iter().chain(missing) {
+            if seen.insert(gap.causes.as_ptr()) {
+                for rule in gap.causes.iter() {
+                    telling.entry(*rule).or_insert(gap);
+                }
+            }
+        }
+        for gap in &self.gaps {
+            if let (Some(rule), true) = (gap.allowed_by, self.blame(gap) != Blame::Nobody) {
+                telling.entry(rule).or_insert(gap);
+            }
+        }
+        telling
+    }
+
+    fn holder(&self, id: RuleId, gaps: &BTreeMap<RuleId, &Gap>) -> Holder {
         let rule = self.policy.rule(id);
         if rule.effect == Effect::Guard {
             return if self.unguarded().any(|unguarded| unguarded == id) {
@@ -80,16 +104,11 @@ impl Plan {
                 Holder::Kernel
             };
         }
-        let own: Vec<&Gap> = self.gaps.iter().filter(|gap| gap.causes.contains(&id)).collect();
-        let spelled = || self.policy.spelled.iter().filter(|one| one.rule == id);
-        if own.is_empty() && rule.effect == Effect::Allowed && spelled().next().is_none() {
-            return Holder::Nobody("a variable in it is not set on this host".to_owned());
-        }
-        let is_missing = |gap: &&&Gap| gap.lack == Lack::Missing;
-        let allowed = || {
-            self.gaps.iter().find(|gap| gap.allowed_by == Some(id) && !self.blamed(gap).is_empty())
-        };
-        match own.iter().find(|gap| !is_missing(gap)).or(own.first()).copied().or_else(allowed) {
+        let is_spelled = || self.policy.spelled.iter().any(|one| one.rule == id);
+        match gaps.get(&id) {
+            None if rule.effect == Effect::Allowed && !is_spelled() => {
+                Holder::Nobody("a variable in it is not set on this host".to_owned())
+            }
             None => Holder::Kernel,
             Some(gap) if gap.lack == Lack::Missing && !rule.origin.is_user() => {
                 Holder::Nobody(format!("`{}` does not exist", gap.path))
@@ -98,7 +117,7 @@ impl Plan {
                 let what = gap.lack.describe(&gap.path);
                 // What only presets and guards lack starts without a supervisor.
                 match self.mode {
-                    Mode::Auto if !self.blamed(gap).is_empty() => Holder::Supervisor(what),
+                    Mode::Auto if self.blame(gap) != Blame::Nobody => Holder::Supervisor(what),
                     Mode::Auto | Mode::Kernel => Holder::KernelDeniesMore(what),
                 }
             }

@@ -13,7 +13,7 @@ mod rights;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use landlock::ABI;
 use seccompiler::BpfProgram;
@@ -65,6 +65,17 @@ pub struct Need {
     pub rule: RuleId,
     /// What Landlock alone would deny although the policy allows it.
     pub what: String,
+}
+
+/// Who is to blame for a gap, so that the policy needs the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blame {
+    /// The user's rules among its causes.
+    Causes,
+    /// The user's rule that allows what is denied here.
+    Allowed(RuleId),
+    /// No rule of the user.
+    Nobody,
 }
 
 /// What will be asked of the kernel, as data; the third stage of the pipeline.
@@ -154,34 +165,46 @@ impl Plan {
     #[must_use]
     pub fn needs(&self) -> Vec<Need> {
         let mut needs: BTreeMap<RuleId, &Gap> = BTreeMap::new();
-        for gap in &self.gaps {
-            for rule in self.blamed(gap) {
-                let example = needs.entry(rule).or_insert(gap);
-                // The best example lies in what the user himself allows.
-                if self.is_users(gap) && !self.is_users(example) {
-                    *example = gap;
+        // The best examples lie in what the user himself allows; gaps with the same causes add no rule.
+        let mut seen: HashSet<*const RuleId> = HashSet::new();
+        let (users, others): (Vec<&Gap>, Vec<&Gap>) =
+            self.gaps.iter().partition(|gap| self.is_users(gap));
+        for gap in users.into_iter().chain(others) {
+            match self.blame(gap) {
+                Blame::Nobody => {}
+                Blame::Allowed(rule) => drop(needs.entry(rule).or_insert(gap)),
+                Blame::Causes if seen.insert(gap.causes.as_ptr()) => {
+                    for rule in gap.causes.iter().filter(|rule| self.is_user(**rule)) {
+                        needs.entry(*rule).or_insert(gap);
+                    }
                 }
+                Blame::Causes => {}
             }
         }
         let need = |(rule, gap): (RuleId, &Gap)| Need { rule, what: gap.lack.describe(&gap.path) };
         needs.into_iter().map(need).collect()
     }
 
-    /// The user's rules that make a gap: his own, or his allowed one that a preset's directory stands in.
-    fn blamed(&self, gap: &Gap) -> Vec<RuleId> {
+    /// Which rules of the user make a gap: his own, or his allowed one that a preset's directory stands in.
+    fn blame(&self, gap: &Gap) -> Blame {
         // The names of the granted directories themselves are told, like guards and the working directory's pin.
         if gap.lack == Lack::DirectoryName {
-            return Vec::new();
+            return Blame::Nobody;
         }
-        let is_user = |rule: &RuleId| self.policy.rule(*rule).origin.is_user();
-        let users: Vec<RuleId> = gap.causes.iter().copied().filter(is_user).collect();
-        if !users.is_empty() {
-            return users;
+        if gap.causes.iter().any(|rule| self.is_user(*rule)) {
+            return Blame::Causes;
         }
         let is_preset =
             |rule: &RuleId| matches!(self.policy.rule(*rule).origin, Origin::Preset { .. });
-        let in_the_way = gap.causes.iter().any(is_preset) && gap.lack != Lack::Missing;
-        gap.allowed_by.filter(|rule| in_the_way && is_user(rule)).into_iter().collect()
+        let in_the_way = gap.lack != Lack::Missing && gap.causes.iter().any(is_preset);
+        match gap.allowed_by {
+            Some(rule) if in_the_way && self.is_user(rule) => Blame::Allowed(rule),
+            Some(_) | None => Blame::Nobody,
+        }
+    }
+
+    fn is_user(&self, rule: RuleId) -> bool {
+        self.policy.rule(rule).origin.is_user()
     }
 
     /// What the kernel denies although the policy allows it, one sentence for each rule that makes it so.
@@ -190,7 +213,7 @@ impl Plan {
         let mut by_rule: BTreeMap<Option<RuleId>, Vec<&Gap>> = BTreeMap::new();
         // What a preset or guard lacks is told only where it meddles with what the user allows.
         let counts = |gap: &&Gap| {
-            !self.blamed(gap).is_empty() || gap.lack != Lack::Missing && self.is_users(gap)
+            self.blame(gap) != Blame::Nobody || gap.lack != Lack::Missing && self.is_users(gap)
         };
         for gap in self.gaps.iter().filter(counts) {
             by_rule.entry(gap.causes.first().copied()).or_default().push(gap);
@@ -218,7 +241,7 @@ impl Plan {
     }
 
     fn is_users(&self, gap: &Gap) -> bool {
-        gap.allowed_by.is_some_and(|rule| self.policy.rule(rule).origin.is_user())
+        gap.allowed_by.is_some_and(|rule| self.is_user(rule))
     }
 
     /// What this very policy asks for and nobody holds in this mode, one sentence each.

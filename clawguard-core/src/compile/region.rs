@@ -6,9 +6,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::sync::Arc;
 
 use landlock::{ABI, BitFlags};
 
@@ -61,6 +62,7 @@ pub(super) fn walk(policy: &ResolvedPolicy, abi: ABI, mode: Mode) -> Regions {
         has_casefold: folding::is_supported(),
         wide: Wide::default(),
         budget: BUDGET,
+        known_causes: HashMap::new(),
         out: Regions::default(),
     };
     let root = Place {
@@ -90,6 +92,7 @@ struct Walk<'a> {
     has_casefold: bool,
     wide: Wide,
     budget: usize,
+    known_causes: HashMap<(StateId, Lack), Arc<[RuleId]>>,
     out: Regions,
 }
 
@@ -288,8 +291,17 @@ impl Walk<'_> {
         for access in Access::ALL {
             let Stand { allowed, settled } = stand[access.index()];
             if !settled && (allowed || fresh.contains(access) || live.contains(access)) {
-                let causes = self.causes(place.state, access, allowed);
-                self.gap(place, Lack::Mixed(access), access.into(), causes);
+                let lack = Lack::Mixed(access);
+                let causes = self.causes(place.state, lack, |walk| match allowed {
+                    true => {
+                        walk.decider.beneath(place.state, CAUSES, |accept| denies(accept, access))
+                    }
+                    // What nobody spells may be allowed only by a wildcard.
+                    false => walk
+                        .decider
+                        .beneath_wildcards(place.state, CAUSES, |accept| allows(accept, access)),
+                });
+                self.shared_gap(place, lack, access.into(), causes);
             }
         }
         let named = self.decider.literal_names(place.state);
@@ -401,30 +413,37 @@ impl Walk<'_> {
     }
 
     fn entries_gap(&mut self, place: &Place, others: [Stand; 2]) {
-        let mut causes: Vec<RuleId> = Vec::new();
-        for (access, stand) in [Access::Read, Access::Execute].into_iter().zip(others) {
-            if !stand.settled {
-                let differs = |accept: &Accept| match stand.allowed {
-                    true => denies(accept, access),
-                    false => allows(accept, access),
-                };
-                causes.extend(self.decider.beneath(place.state, CAUSES, differs));
+        let causes = self.causes(place.state, Lack::Entries, |walk| {
+            let mut causes: Vec<RuleId> = Vec::new();
+            for (access, stand) in [Access::Read, Access::Execute].into_iter().zip(others) {
+                if !stand.settled {
+                    let differs = |accept: &Accept| match stand.allowed {
+                        true => denies(accept, access),
+                        false => allows(accept, access),
+                    };
+                    causes.extend(walk.decider.beneath(place.state, CAUSES, differs));
+                }
             }
-        }
-        let pins =
-            self.decider.beneath(place.state, CAUSES, |accept| accept.meaning == Meaning::Pin);
-        causes.extend(pins);
-        self.gap(place, Lack::Entries, Access::Write.into(), causes);
+            let is_pin = |accept: &Accept| accept.meaning == Meaning::Pin;
+            causes.extend(walk.decider.beneath(place.state, CAUSES, is_pin));
+            causes
+        });
+        self.shared_gap(place, Lack::Entries, Access::Write.into(), causes);
     }
 
-    /// The rules that make an access mixed: those that deny in what is allowed; in what is not, those whose wildcard
-    /// may allow a name that nobody knows yet.
-    fn causes(&self, state: StateId, access: Access, is_allowed: bool) -> Vec<RuleId> {
-        if is_allowed {
-            self.decider.beneath(state, CAUSES, |accept| denies(accept, access))
-        } else {
-            self.decider.beneath_wildcards(state, CAUSES, |accept| allows(accept, access))
+    /// The rules that make a directory lack something: a matter of its state, and of many directories at once.
+    fn causes(
+        &mut self,
+        state: StateId,
+        lack: Lack,
+        find: impl FnOnce(&Self) -> Vec<RuleId>,
+    ) -> Arc<[RuleId]> {
+        if let Some(causes) = self.known_causes.get(&(state, lack)) {
+            return Arc::clone(causes);
         }
+        let causes = sorted(find(self));
+        self.known_causes.insert((state, lack), Arc::clone(&causes));
+        causes
     }
 
     fn grant(&mut self, place: &Place, rights: Rights, what: What) {
@@ -434,9 +453,11 @@ impl Walk<'_> {
         }
     }
 
-    fn gap(&mut self, place: &Place, lack: Lack, access: AccessSet, mut causes: Vec<RuleId>) {
-        causes.sort_unstable();
-        causes.dedup();
+    fn gap(&mut self, place: &Place, lack: Lack, access: AccessSet, causes: Vec<RuleId>) {
+        self.shared_gap(place, lack, access, sorted(causes));
+    }
+
+    fn shared_gap(&mut self, place: &Place, lack: Lack, access: AccessSet, causes: Arc<[RuleId]>) {
         let decision = self.decider.decision(place.state);
         let allowed_by = access
             .iter()
@@ -445,6 +466,12 @@ impl Walk<'_> {
             .and_then(Verdict::rule);
         self.out.gaps.push(Gap { path: place.path.clone(), lack, access, causes, allowed_by });
     }
+}
+
+fn sorted(mut rules: Vec<RuleId>) -> Arc<[RuleId]> {
+    rules.sort_unstable();
+    rules.dedup();
+    Arc::from(rules)
 }
 
 fn allows(accept: &Accept, access: Access) -> bool {
