@@ -73,3 +73,17 @@ fn everything_to_an_open_ruleset(bencher: Bencher, rules: usize) {
         plan.prepare().expect("a sandbox")
     });
 }
+
+/// Wildcards over everything: each directory that presets allow is mixed, and none may search all rules anew.
+#[divan::bench(args = RULES, sample_count = 10)]
+fn compile_wildcard_blocks(bencher: Bencher, rules: usize) {
+    let blocked: String = (0..rules).map(|i| format!("      - '**/secret{i}'\n")).collect();
+    let text = format!("security:\n  file_access:\n    blocked_paths:\n{blocked}");
+    let kernel = KernelSupport::probe().expect("a kernel");
+    bencher
+        .with_inputs(|| {
+            let policy = Policy::parse(&text, "p.yaml").expect("a policy");
+            policy.resolve(&host()).expect("a resolved policy")
+        })
+        .bench_values(|resolved| resolved.compile(&kernel, Mode::Auto).expect("a plan"));
+}

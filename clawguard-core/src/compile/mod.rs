@@ -12,6 +12,7 @@ mod region;
 mod rights;
 #[cfg(test)]
 mod tests;
+mod wide;
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use landlock::{ABI, BitFlags};
 use super::Mode;
 use super::gap::{Gap, Lack};
 use super::rights::{self, Rights};
+use super::wide::{Queue, Wide};
 use crate::access::{Access, AccessSet};
 use crate::decide::{Accept, Decider, Guards, Meaning, RuleId, StateId, Verdict};
 use crate::path::AbsPath;
@@ -25,9 +26,6 @@ use crate::resolve::{ResolvedPolicy, folding};
 /// Directory entries that are looked at, at most, where everything beneath is mixed: as many again in what the user
 /// allows as in what presets do, so that neither his files nor the programs' libraries are forgotten.
 const BUDGET: usize = 8 * 1024;
-
-/// Names that are visited last when the budget is short: programs do not need them to run.
-const LATER: [&[u8]; 6] = [b"share", b"include", b"src", b"doc", b"man", b"locale"];
 
 /// Names that no pattern spells: what becomes of a file that somebody makes later, hidden or not.
 const FRESH: [&[u8]; 2] = [b"\x01clawguard\x01", b".\x01clawguard\x01"];
@@ -99,46 +97,13 @@ struct Walk<'a> {
 /// How the walk came to a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Named {
-    /// A pattern spells its name.
+    /// An allowed pattern spells its name.
     ByRule,
     /// It was found in a directory.
     Found,
 }
 
-/// Directories beneath which everything is mixed, nearest first.
-#[derive(Default)]
-struct Wide {
-    users: VecDeque<Place>,
-    others: VecDeque<Place>,
-    later: VecDeque<Place>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Queue {
-    /// Allowed by a rule of the user.
-    Users,
-    /// Allowed by presets.
-    Others,
-}
-
-impl Wide {
-    fn add(&mut self, queue: Queue, place: Place, name: &[u8]) {
-        match queue {
-            Queue::Users => self.users.push_back(place),
-            Queue::Others if LATER.contains(&name) => self.later.push_back(place),
-            Queue::Others => self.others.push_back(place),
-        }
-    }
-
-    fn next(&mut self, queue: Queue) -> Option<Place> {
-        match queue {
-            Queue::Users => self.users.pop_front(),
-            Queue::Others => self.others.pop_front().or_else(|| self.later.pop_front()),
-        }
-    }
-}
-
-struct Place {
+pub(super) struct Place {
     path: AbsPath,
     state: StateId,
     /// The rights that flow down to what is in it.
@@ -304,7 +269,8 @@ impl Walk<'_> {
                 self.shared_gap(place, lack, access.into(), causes);
             }
         }
-        let named = self.decider.literal_names(place.state);
+        // A name that only blocked patterns spell is found where it exists, and grants nothing where it does not.
+        let named = self.decider.allowed_names(place.state);
         for name in named.iter().filter(|name| is_spelled_so(&place.path, name, case)) {
             self.child(place, name, case, Named::ByRule);
         }

@@ -158,11 +158,11 @@ impl Decider {
         state.key.standings[access.index()].is_settled(access, state.live, guards)
     }
 
-    /// The names that patterns spell out as the next component, sorted.
-    pub(crate) fn literal_names(&self, state: StateId) -> Vec<Vec<u8>> {
+    /// The names that allowed patterns spell as the next component, sorted.
+    pub(crate) fn allowed_names(&self, state: StateId) -> Vec<Vec<u8>> {
         let nodes = self.state(state).key.nodes.iter();
-        let mut names: Vec<Vec<u8>> =
-            nodes.flat_map(|node| self.law.trie.literal_edges(*node)).map(<[u8]>::to_vec).collect();
+        let names = nodes.flat_map(|node| self.law.trie.allowed_names(*node));
+        let mut names: Vec<Vec<u8>> = names.map(<[u8]>::to_vec).collect();
         names.sort_unstable();
         names.dedup();
         names

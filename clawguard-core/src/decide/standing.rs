@@ -114,7 +114,7 @@ impl Standing {
         }
     }
 
-    /// The block that an exception went through would be lost here; is this an exception?
+    /// Does an exact allowed rule go through a block here?
     pub(crate) fn is_exception(self) -> bool {
         self.guard.is_none() && matches!(self.block, Block::Exception(_))
     }

@@ -285,9 +285,12 @@ impl Trie {
         found.into_iter().collect()
     }
 
-    /// The names of the literal edges out of a node.
-    pub(super) fn literal_edges(&self, id: NodeId) -> impl Iterator<Item = &[u8]> {
-        self.node(id).literals.keys().map(|literal| self.alphabet.literal_name(*literal))
+    /// The names that allowed patterns spell as the next component after a node.
+    pub(super) fn allowed_names(&self, id: NodeId) -> impl Iterator<Item = &[u8]> {
+        let node = self.node(id);
+        let allowed = (node.side == Side::Allowed).then_some(&node.literals);
+        let literals = allowed.into_iter().flat_map(|literals| literals.keys());
+        literals.map(|literal| self.alphabet.literal_name(*literal))
     }
 
     fn node(&self, id: NodeId) -> &Node {
