@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::sys;
 use crate::syscalls::Arch;
 
 /// The features of a kernel that a plan depends on.
@@ -11,8 +12,38 @@ pub struct KernelSupport {
     pub landlock_abi: u32,
     /// Yama's `kernel.yama.ptrace_scope`; none without Yama.
     pub ptrace_scope: Option<u8>,
+    /// What seccomp user notification can do.
+    pub notification: Notification,
     /// The architecture of the system calls.
     pub arch: Arch,
+}
+
+/// What seccomp user notification can do (seccomp_unotify(2)).
+///
+/// Two more things are found out at the start only: whether another listener serves this process already (EBUSY), and
+/// whether the wake-up may stay on one processor (`SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`, Linux 6.6), a matter of speed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Notification {
+    /// Nothing: there is none, or something outside forbids it.
+    Missing,
+    /// It can be asked for, but a signal makes the target ask twice for what was done already.
+    Interruptible,
+    /// The target waits for the answer until it is killed (`SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`, Linux 5.19), and
+    /// a descriptor is handed over as the answer (`SECCOMP_ADDFD_FLAG_SEND`, Linux 5.14).
+    Killable,
+}
+
+impl Notification {
+    fn probe() -> Notification {
+        if !sys::knows_user_notification() || !sys::has_notification_sizes() {
+            return Notification::Missing;
+        }
+        if sys::knows_killable_wait() {
+            Notification::Killable
+        } else {
+            Notification::Interruptible
+        }
+    }
 }
 
 impl KernelSupport {
@@ -31,7 +62,12 @@ impl KernelSupport {
             }
             Err(_) => None,
         };
-        Ok(KernelSupport { landlock_abi: crate::sys::abi(), ptrace_scope, arch: Arch::current() })
+        Ok(KernelSupport {
+            landlock_abi: sys::abi(),
+            ptrace_scope,
+            notification: Notification::probe(),
+            arch: Arch::current(),
+        })
     }
 
     /// The Landlock ABI as the library names it; one that is newer than the library counts as its newest.
@@ -50,6 +86,12 @@ impl KernelSupport {
             9 => ABI::V9,
             _ => ABI::V10,
         }
+    }
+
+    /// Yama's setting where it lets nobody read the memory of a process that he started: 2 leaves that to the
+    /// administrator, 3 to nobody (Documentation/admin-guide/LSM/Yama.rst).
+    pub(crate) fn forbids_tracing(&self) -> Option<u8> {
+        self.ptrace_scope.filter(|scope| *scope >= 2)
     }
 
     /// What an ABI below [`KernelSupport::FULL_ABI`] leaves open, one sentence each.
@@ -73,7 +115,7 @@ impl KernelSupport {
 /// environment.
 #[must_use]
 pub fn is_confined() -> bool {
-    crate::sys::answers(crate::compile::filter::MARKER, crate::compile::filter::MARKER_ERRNO)
+    sys::answers(crate::compile::filter::MARKER, crate::compile::filter::MARKER_ERRNO)
 }
 
 /// Why the kernel's features are unknown.
@@ -82,4 +124,29 @@ pub enum KernelError {
     /// `/proc/sys/kernel/yama/ptrace_scope` holds no number.
     #[error("kernel.yama.ptrace_scope is `{0}`, which is no number")]
     PtraceScope(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_kernel_has_all_that_a_supervisor_needs() {
+        let kernel = KernelSupport::probe().unwrap();
+        assert!(kernel.landlock_abi >= KernelSupport::FULL_ABI);
+        assert_eq!(kernel.notification, Notification::Killable);
+    }
+
+    #[test]
+    fn only_the_two_strictest_settings_of_yama_forbid_tracing() {
+        let kernel = |ptrace_scope| KernelSupport {
+            landlock_abi: 7,
+            ptrace_scope,
+            notification: Notification::Killable,
+            arch: Arch::X86_64,
+        };
+        let forbids = |scope| kernel(scope).forbids_tracing();
+        assert_eq!([None, Some(0), Some(1)].map(forbids), [None; 3]);
+        assert_eq!([Some(2), Some(3)].map(forbids), [Some(2), Some(3)]);
+    }
 }

@@ -79,25 +79,29 @@ mod access;
 mod apply;
 mod compile;
 mod decide;
+mod journal;
 mod kernel;
 mod path;
 mod policy;
 mod resolve;
+mod supervise;
 #[allow(unsafe_code, reason = "the only room with unsafe code")]
 mod sys;
 mod syscalls;
 
 pub use self::access::{Access, AccessError, AccessSet};
-pub use self::apply::{ApplyError, KeepDescriptors, PrepareError, Sandbox, Step};
+pub use self::apply::{ApplyError, Confined, Ending, KeepDescriptors, PrepareError, Sandbox, Step};
 pub use self::compile::{
-    CompileError, DeniedCall, Holder, LandlockRule, LedgerRow, Lint, Mode, Need, Plan, denied_calls,
+    CompileError, DeniedCall, Holder, LandlockRule, LedgerRow, Lint, Loose, Mode, Need, Plan,
+    TrappedCalls, denied_calls,
 };
 pub use self::decide::{Decider, Decision, Folding, RuleId, Verdict};
-pub use self::kernel::{KernelError, KernelSupport, is_confined};
+pub use self::journal::{JournalError, Summary, Unfit};
+pub use self::kernel::{KernelError, KernelSupport, Notification, is_confined};
 pub use self::path::{AbsPath, PathError, escape};
 pub use self::policy::{
-    Effect, Environment, Listen, Logging, Mistake, MistakeKind, Origin, Pattern, PatternError,
-    PatternErrorKind, Place, Policy, PolicyError, Preset, Rule, Temporary,
+    Effect, Environment, JournalPlace, Listen, Logging, Mistake, MistakeKind, Origin, Pattern,
+    PatternError, PatternErrorKind, Place, Policy, PolicyError, Preset, Rule, Temporary,
 };
 pub use self::resolve::{Host, HostError, Links, ResolvedEnvironment, ResolvedPolicy};
 pub use self::syscalls::Arch;

@@ -22,13 +22,22 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) policy: PolicyArguments,
 
-    /// Who enforces: whatever the policy needs, or the kernel alone (denies more, and says what it leaves open)
+    /// Who enforces: whatever the policy needs, always the kernel and a supervisor, or the kernel alone (denies more,
+    /// and says what it leaves open)
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto", global = true)]
     pub(crate) mode: ModeArgument,
 
     /// Let the command inherit descriptor N besides 0, 1 and 2; `auto`: what systemd, node or make announce
     #[arg(long, value_name = "N|auto", value_parser = keep)]
     pub(crate) keep_fd: Vec<Keep>,
+
+    /// When the command ends, wait for what it left running instead of ending it
+    #[arg(long)]
+    pub(crate) wait_all: bool,
+
+    /// Write the journal to this file instead of the state directory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
 
     /// Do not name the policy on stderr, nor what every run of this version leaves open
     #[arg(short, long, global = true)]
@@ -133,8 +142,10 @@ pub(crate) struct PresetsArguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ModeArgument {
-    /// Whatever the policy needs; refuses what cannot be enforced exactly
+    /// The kernel, and a supervisor for what it cannot judge
     Auto,
+    /// The same, whether the policy needs a supervisor or not
+    Supervised,
     /// The kernel alone
     Kernel,
 }
@@ -143,6 +154,7 @@ impl From<ModeArgument> for Mode {
     fn from(mode: ModeArgument) -> Mode {
         match mode {
             ModeArgument::Auto => Mode::Auto,
+            ModeArgument::Supervised => Mode::Supervised,
             ModeArgument::Kernel => Mode::Kernel,
         }
     }

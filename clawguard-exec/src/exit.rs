@@ -9,7 +9,7 @@ pub(crate) enum Exit {
     Done,
     /// `check --access`: something is denied.
     Denied,
-    /// The shim itself failed: nothing was started.
+    /// The shim itself failed: nothing was started, or everything was ended.
     Ours,
     /// The command was found and cannot be executed.
     CannotExecute,

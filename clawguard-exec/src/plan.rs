@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use clawguard_core::{DeniedCall, Host, KernelSupport, Mode, Plan, denied_calls};
+use clawguard_core::{DeniedCall, Host, KernelSupport, LandlockRule, Loose, Plan, TrappedCalls};
 use serde::Serialize;
 
 use crate::cli::{Cli, PlanArguments};
@@ -30,13 +30,16 @@ pub(crate) fn plan(cli: &Cli, arguments: &PlanArguments) -> Result<Exit, Failure
 #[derive(Serialize)]
 struct Document {
     landlock_abi: u32,
+    supervised: bool,
     presets: Vec<&'static str>,
     create: Vec<String>,
     needs_supervisor: Vec<NeedRow>,
     ledger: Vec<LedgerRow>,
     landlock_rules: Vec<LandlockRow>,
+    loose: Vec<LooseRow>,
     handled_rights: Vec<&'static str>,
     scopes: Vec<&'static str>,
+    trapped_calls: Vec<TrappedRow>,
     denied_calls: Vec<CallRow>,
     not_enforced: Vec<String>,
     denied_more: Vec<String>,
@@ -61,6 +64,20 @@ struct LedgerRow {
 struct LandlockRow {
     path: String,
     rights: Vec<&'static str>,
+}
+
+/// A directory in which only the supervisor holds these accesses.
+#[derive(Serialize)]
+struct LooseRow {
+    path: String,
+    access: String,
+    blocks: Vec<json::Rule>,
+}
+
+#[derive(Serialize)]
+struct TrappedRow {
+    family: &'static str,
+    what: String,
 }
 
 #[derive(Serialize)]
@@ -89,9 +106,16 @@ fn document(plan: &Plan) -> Document {
         why: row.holder.why().map(str::to_owned),
     });
     let landlock = plan.landlock_rules().iter();
-    let calls = denied_calls(plan.kernel().arch).into_iter();
+    let loose = plan.loose().iter().map(|loose| LooseRow {
+        path: loose.path.to_string(),
+        access: loose.access.to_string(),
+        blocks: loose.blocks.iter().copied().map(rule).collect(),
+    });
+    let trapped = plan.trapped_calls().into_iter();
+    let calls = plan.denied_calls().into_iter();
     Document {
         landlock_abi: plan.kernel().landlock_abi,
+        supervised: plan.is_supervised(),
         presets: policy.presets().to_vec(),
         create: policy.create().map(ToString::to_string).collect(),
         needs_supervisor: plan
@@ -103,8 +127,12 @@ fn document(plan: &Plan) -> Document {
         landlock_rules: landlock
             .map(|row| LandlockRow { path: row.path.to_string(), rights: row.rights() })
             .collect(),
+        loose: loose.collect(),
         handled_rights: plan.handled_rights(),
         scopes: plan.scopes().to_vec(),
+        trapped_calls: trapped
+            .map(|TrappedCalls { family, what }| TrappedRow { family, what })
+            .collect(),
         denied_calls: calls
             .map(|DeniedCall { call, when, errno, forbids }| CallRow { call, when, errno, forbids })
             .collect(),
@@ -120,23 +148,7 @@ fn document(plan: &Plan) -> Document {
 
 fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
     let policy = plan.policy();
-    let needs = plan.needs();
-    let headline = match plan.mode() {
-        Mode::Auto => "This policy needs the supervisor:",
-        Mode::Kernel => "The kernel alone denies more than these rules say:",
-    };
-    if needs.is_empty() {
-        writeln!(
-            out,
-            "The kernel holds this policy alone (Landlock ABI {}).",
-            plan.kernel().landlock_abi
-        )?;
-    } else {
-        writeln!(out, "{headline}")?;
-        for need in &needs {
-            writeln!(out, "  {}\n      for {}", policy.rule(need.rule), need.what)?;
-        }
-    }
+    headline(plan, out)?;
     writeln!(
         out,
         "\nPresets: {}",
@@ -157,14 +169,20 @@ fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
         });
         writeln!(out, "  {:10} {}{why}", row.holder.name(), policy.rule(row.rule))?;
     }
-    section(out, "Not enforced by the kernel alone", plan.left_open())?;
-    section(
-        out,
-        "Denied by the kernel alone although the policy may allow it",
-        plan.denied_more(),
-    )?;
-    let rule =
-        |rule: &clawguard_core::LandlockRule| format!("{}: {}", rule.path, rule.rights().join(" "));
+    let (open, denied) = match plan.is_supervised() {
+        true => (
+            "Not done yet",
+            "Not executed although the policy may allow it: only what existed at the start can be",
+        ),
+        false => (
+            "Not enforced by the kernel alone",
+            "Denied by the kernel alone although the policy may allow it",
+        ),
+    };
+    section(out, open, plan.left_open())?;
+    section(out, denied, plan.denied_more())?;
+    loose(plan, out)?;
+    let rule = |rule: &LandlockRule| format!("{}: {}", rule.path, rule.rights().join(" "));
     section(out, "Landlock rules", plan.landlock_rules().iter().map(rule))?;
     writeln!(
         out,
@@ -172,13 +190,62 @@ fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
         plan.handled_rights().join(" ")
     )?;
     writeln!(out, "Landlock scopes: {}", plan.scopes().join(", "))?;
+    let trapped = |calls: &TrappedCalls| format!("{:10} {}", calls.family, calls.what);
+    section(
+        out,
+        "System calls that the supervisor answers",
+        plan.trapped_calls().iter().map(trapped),
+    )?;
     let call = |call: &DeniedCall| {
         format!("{} {}: {} ({})", call.call, call.when, call.errno, call.forbids)
     };
-    section(out, "Denied system calls", denied_calls(plan.kernel().arch).iter().map(call))?;
+    section(out, "Denied system calls", plan.denied_calls().iter().map(call))?;
     writeln!(
         out,
         "  foreign architectures and x32, and calls unknown to this version: killed or ENOSYS"
+    )
+}
+
+/// Who enforces, and the rules that are more than the kernel's.
+fn headline(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
+    let abi = plan.kernel().landlock_abi;
+    let needs = plan.needs();
+    match (needs.is_empty(), plan.is_supervised()) {
+        (true, false) => {
+            return writeln!(out, "The kernel holds this policy alone (Landlock ABI {abi}).");
+        }
+        (true, true) => {
+            return writeln!(
+                out,
+                "The kernel holds every rule of this policy for opens, creations, removals and execs (Landlock ABI \
+                 {abi}); the supervisor holds the rest: metadata, entries of what is no longer as it was, sockets, \
+                 watches."
+            );
+        }
+        (false, true) => {
+            writeln!(out, "The supervisor holds what Landlock cannot say of these rules:")?
+        }
+        (false, false) => writeln!(out, "The kernel alone denies more than these rules say:")?,
+    }
+    for need in &needs {
+        writeln!(out, "  {}\n      for {}", plan.policy().rule(need.rule), need.what)?;
+    }
+    Ok(())
+}
+
+/// Each loose directory, with the rules that only the supervisor holds in it.
+fn loose(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
+    let line = |loose: &Loose| {
+        let rules = loose.blocks.iter().map(|rule| plan.policy().rule(*rule).to_string());
+        let rules: Vec<String> = rules.collect();
+        let rules =
+            if rules.is_empty() { "nothing allows it".to_owned() } else { rules.join(", ") };
+        format!("{} {}: {rules}", loose.access, loose.path)
+    };
+    section(
+        out,
+        "Granted by Landlock so that programs can be executed, and held by the supervisor alone",
+        plan.loose().iter().map(line),
     )
 }
 

@@ -3,8 +3,8 @@
 use std::os::unix::ffi::OsStrExt;
 
 use clawguard_core::{
-    AccessSet, Effect, Host, Mistake, Origin, Pattern, Place, Policy, PolicyError, ResolvedPolicy,
-    escape,
+    AccessSet, Effect, Host, JournalPlace, Mistake, Origin, Pattern, Place, Policy, PolicyError,
+    ResolvedPolicy, escape,
 };
 
 use crate::cli::{Cli, PolicyArguments, split_rule};
@@ -15,6 +15,7 @@ use crate::report;
 pub(crate) fn resolve(cli: &Cli, host: &Host) -> Result<ResolvedPolicy, Failure> {
     let mut policy = Policy::locate(host, cli.policy.policy.as_deref())?;
     add_rules(&mut policy, &cli.policy)?;
+    policy.log_to(journal(cli, host));
     if !cli.quiet {
         report::line(&format!("policy: {}", name(&policy)));
     }
@@ -28,6 +29,17 @@ pub(crate) fn resolve(cli: &Cli, host: &Host) -> Result<ResolvedPolicy, Failure>
         ));
     }
     Ok(resolved)
+}
+
+/// Where the journal goes: `--log FILE`, else clawguard's state directory; a user without a home has none.
+fn journal(cli: &Cli, host: &Host) -> JournalPlace {
+    match (&cli.log, host.state_directory()) {
+        (Some(file), _) => JournalPlace::File(host.cwd.as_path().join(file)),
+        (None, Some(directory)) => {
+            JournalPlace::State { directory: directory.as_path().to_owned() }
+        }
+        (None, None) => JournalPlace::Nowhere,
+    }
 }
 
 fn name(policy: &Policy) -> String {

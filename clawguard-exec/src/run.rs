@@ -1,4 +1,4 @@
-//! The main task: confine this process and become the command.
+//! The main task: run the command confined, and end as it ends.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clawguard_core::{
-    AbsPath, Access, ApplyError, Host, KeepDescriptors, KernelSupport, Links, Mode, Plan,
+    AbsPath, Access, ApplyError, Ending, Host, KeepDescriptors, KernelSupport, Links, Mode, Plan,
     ResolvedPolicy, escape,
 };
 
@@ -32,7 +32,15 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     let plan = resolved.compile(&KernelSupport::probe()?, cli.mode.into())?;
     tell(&plan, cli);
     may_execute(plan.policy(), &file)?;
-    let sandbox = plan.prepare()?.keep(&keep);
+    let summary = if cli.quiet { Summary::Silent } else { Summary::Told };
+    let mut sandbox = plan
+        .prepare()?
+        .keep(&keep)
+        .at_lost_lines(|error| report::error(error))
+        .at_end(move |ending| close(ending, summary));
+    if cli.wait_all {
+        sandbox = sandbox.wait_all();
+    }
     for error in sandbox.not_made() {
         report::error(error);
     }
@@ -42,13 +50,40 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     let exit = match &error {
         ApplyError::Exec(source) if source.kind() == std::io::ErrorKind::NotFound => Exit::NotFound,
         ApplyError::Exec(_) => Exit::CannotExecute,
-        ApplyError::Step { .. } | ApplyError::Spawn(_) | ApplyError::Threads(_) => Exit::Ours,
+        ApplyError::Step { .. }
+        | ApplyError::Spawn(_)
+        | ApplyError::Supervise(_)
+        | ApplyError::Threads(_)
+        | ApplyError::SecondListener
+        | ApplyError::NeedsParent
+        | ApplyError::SupervisorDied => Exit::Ours,
     };
     if exit == Exit::Ours {
         return Err(Failure::new(exit, error));
     }
     let name = escape(file.as_os_str().as_bytes());
     Err(Failure::new(exit, Unexecuted { name, source: error }))
+}
+
+/// What becomes of the closing summary.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Summary {
+    Told,
+    Silent,
+}
+
+/// Said by the supervisor when everything has ended. `-q` silences the summary.
+fn close(ending: &Ending, summary: Summary) {
+    if let Some(line) = ending.summary.line().filter(|_| summary == Summary::Told) {
+        report::line(&line);
+    }
+    if !ending.left.is_empty() {
+        let left: Vec<String> = ending.left.iter().map(u32::to_string).collect();
+        report::line(&format!(
+            "these processes cannot be ended, the kernel does not let them go: {}",
+            left.join(" ")
+        ));
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -61,30 +96,20 @@ struct Unexecuted {
 /// What this run does not enforce, or denies although the policy allows it. `-q` silences what every run of this
 /// version leaves open, never what this policy asks for in vain, and in the weaker mode nothing.
 fn tell(plan: &Plan, cli: &Cli) {
-    let open = match plan.mode() {
-        // It will be refused, with the rules that need more.
-        Mode::Auto if !plan.needs().is_empty() => return,
-        Mode::Auto if cli.quiet => plan.policy_left_open(),
-        Mode::Auto | Mode::Kernel => plan.left_open(),
+    let (open, mode) = match plan.mode() {
+        Mode::Auto | Mode::Supervised if cli.quiet => (plan.policy_left_open(), ""),
+        Mode::Auto | Mode::Supervised => (plan.left_open(), ""),
+        Mode::Kernel => (plan.left_open(), " in kernel mode"),
     };
-    let mode = match plan.mode() {
-        Mode::Auto => "",
-        Mode::Kernel => " in kernel mode",
-    };
-    match plan.mode() {
-        Mode::Auto if open.is_empty() => {}
-        Mode::Auto => {
-            report::line(&format!("held by the kernel alone; not enforced: {}", open.join("; ")));
-        }
-        Mode::Kernel => {
-            open.iter().for_each(|open| report::line(&format!("not enforced{mode}: {open}")));
-        }
+    for open in open {
+        report::line(&format!("not enforced{mode}: {open}"));
     }
     // A rule that grants nothing is not seen in the kernel's answers.
     for lint in plan.unfollowed_links() {
         report::line(&format!("warning: {}", lint.text));
     }
-    for denied in plan.denied_more() {
+    // A supervisor tells apart what the kernel alone cannot.
+    for denied in plan.denied_more().into_iter().filter(|_| !plan.is_supervised()) {
         report::line(&format!("denied{mode} although the policy may allow it: {denied}"));
     }
 }

@@ -90,12 +90,13 @@ fn a_link_to_the_home_directory_is_the_home_directory() {
 }
 
 #[test]
-fn the_built_in_default_needs_the_supervisor_and_runs_in_kernel_mode() {
+fn the_built_in_default_runs_with_a_supervisor_and_in_kernel_mode() {
     let world = World::mine();
-    world
-        .shim_with(["--", "touch", "started"])
-        .run()
-        .ends(125)
-        .says(["built-in default", "--mode kernel"]);
-    assert!(!world.has("~/work/started"));
+    world.write("~/work/.env", "secret");
+    let ran = world.shim_with(["--", "sh", "-c", "touch started; cat .env"]).run();
+    assert!(!ran.status.success() && !ran.stdout.contains("secret"), "{ran:#?}");
+    assert!(world.has("~/work/started"));
+    world.shim_with(["plan"]).run().works().prints(["The supervisor holds", "built-in default"]);
+    let ran = world.shim_with(["--mode", "kernel", "--", "true"]).run().works();
+    ran.says(["built-in default", "denied in kernel mode", "not enforced in kernel mode"]);
 }

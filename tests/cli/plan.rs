@@ -30,6 +30,9 @@ fn json_holds_the_ledger_the_rules_the_scopes_and_the_calls() {
         "needs_supervisor",
         "ledger",
         "landlock_rules",
+        "supervised",
+        "loose",
+        "trapped_calls",
         "handled_rights",
         "scopes",
         "denied_calls",
@@ -44,12 +47,23 @@ fn json_holds_the_ledger_the_rules_the_scopes_and_the_calls() {
         let is_it = |row: &&Value| row["rule"]["line"] == line && row["rule"]["pattern"] == pattern;
         ledger.iter().find(is_it).unwrap_or_else(|| panic!("no row for {pattern}"))
     };
+    assert_eq!(plan["supervised"], true);
     assert_eq!(
         (row(4, "~/made/")["holder"].as_str(), row(4, "~/made/")["access"].as_str()),
         (Some("kernel"), Some("rw"))
     );
     assert_eq!(row(5, "~/work/secret")["holder"], "supervisor");
     assert_eq!(plan["needs_supervisor"][0]["rule"]["line"], 5);
+    let loose = plan["loose"].as_array().unwrap();
+    let work = world.text("~/work");
+    let work = loose.iter().find(|row| row["path"] == work.as_str()).unwrap();
+    assert_eq!((&work["access"], &work["blocks"][0]["line"]), (&"rx".into(), &5.into()));
+    assert_eq!(plan["not_enforced"], serde_json::json!([]));
+    let families = plan["trapped_calls"].as_array().unwrap().iter().map(|row| &row["family"]);
+    let families: Vec<&str> = families.map(|family| family.as_str().unwrap()).collect();
+    for family in ["open", "entry", "metadata", "socket", "exec", "process"] {
+        assert!(families.contains(&family), "{families:?}");
+    }
     assert_eq!(plan["create"][0], world.text("~/made").as_str());
     let made = world.text("~/made");
     let rules = plan["landlock_rules"].as_array().unwrap();
@@ -78,16 +92,50 @@ fn kernel_mode_names_the_kernel_as_the_holder_and_what_it_denies_more() {
     assert!(rows.iter().all(|row| row["holder"] != "supervisor"));
     assert!(!plan["denied_more"].as_array().unwrap().is_empty());
     assert!(plan["not_enforced"].to_string().contains("metadata"));
+    assert_eq!(plan["supervised"], false);
+    assert_eq!(plan["loose"], serde_json::json!([]));
+    assert_eq!(plan["trapped_calls"], serde_json::json!([]));
+}
+
+/// A filter cannot tell one's own number from another's; the supervisor can.
+#[test]
+fn what_the_supervisor_answers_is_not_told_as_refused() {
+    let world = World::mine();
+    world.policy("allowed_paths: ['~/work']");
+    let refuses = |arguments: &[&str], call: &str| {
+        let plan = plan(&world, arguments).json();
+        plan["denied_calls"].as_array().unwrap().iter().any(|row| row["call"] == call)
+    };
+    assert!(!refuses(&["--json"], "sched_setaffinity"));
+    assert!(refuses(&["--json", "--mode", "kernel"], "sched_setaffinity"));
+    assert!(refuses(&["--json"], "mount"));
+}
+
+#[test]
+fn text_lists_each_loose_directory_with_its_blocks_and_what_cannot_be_executed_later() {
+    let world = World::mine();
+    world.policy("allowed_paths: ['~']\nblocked_paths: ['**/.env']");
+    let file = world.text("~/policy.yaml");
+    let ran = plan(&world, &[]);
+    ran.prints([
+        "The supervisor holds what Landlock cannot say of these rules:",
+        "held by the supervisor alone:",
+        &world.text(&format!("rx {}: blocked rwx `**/.env` ({file}:5)", world.text("~/work"))),
+        "only what existed at the start can be:",
+        &format!("executing what is made in `{}` later", world.text("~")),
+        "System calls that the supervisor answers:",
+    ]);
 }
 
 #[test]
 fn text_gives_every_rule_with_its_line_and_holder() {
     let world = World::mine();
     world.policy("allowed_paths: ['~/work']\nblocked_paths: ['~/.*']");
+    plan(&world, &["--mode", "kernel"]).prints(["The kernel holds this policy alone"]);
     let ran = plan(&world, &[]);
     let file = world.text("~/policy.yaml");
     ran.prints([
-        "The kernel holds this policy alone",
+        "The kernel holds every rule of this policy",
         "Presets: system",
         &format!("kernel     allowed rwx `~/work` ({file}:4)"),
         &format!("kernel     blocked rwx `~/.*` ({file}:5)"),
@@ -100,10 +148,16 @@ fn text_gives_every_rule_with_its_line_and_holder() {
 
 /// Every rule that a policy may have is in the ledger with a holder that is true.
 #[test]
-fn a_rule_of_a_preset_whose_path_is_missing_is_held_by_nobody() {
+fn a_rule_of_a_preset_whose_path_is_missing_is_held_by_nobody_but_a_supervisor() {
     let world = World::mine();
     world.policy("allowed_paths: ['~/work']");
-    let plan = plan(&world, &["--json"]).json();
+    for (mode, holder) in [("kernel", "nobody"), ("auto", "supervisor")] {
+        let plan = plan(&world, &["--json", "--mode", mode]).json();
+        missing_paths_are_held_by(&plan, holder);
+    }
+}
+
+fn missing_paths_are_held_by(plan: &Value, holder: &str) {
     for row in plan["ledger"].as_array().unwrap() {
         let pattern = row["rule"]["pattern"].as_str().unwrap();
         let is_literal = pattern.starts_with('/') && !pattern.contains(['*', '[', '{']);
@@ -111,7 +165,7 @@ fn a_rule_of_a_preset_whose_path_is_missing_is_held_by_nobody() {
             && is_literal
             && !std::path::Path::new(pattern).exists()
         {
-            assert_eq!(row["holder"], "nobody", "{row}");
+            assert_eq!(row["holder"], holder, "{row}");
         }
     }
 }

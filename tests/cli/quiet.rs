@@ -32,6 +32,17 @@ fn what_kernel_mode_leaves_open_is_never_silenced() {
     ran.says(["background processes"]);
 }
 
+/// Nothing is left open with a supervisor, so there is nothing to say.
+#[test]
+fn a_supervised_run_is_quiet_where_a_policy_is_mixed() {
+    let world = World::mine();
+    world.policy("allowed_paths: ['~/work']\nblocked_paths: ['~/work/secret']");
+    for mode in ["auto", "supervised"] {
+        let ran = world.confined().args(["--mode", mode]).command(["echo", "out"]).works();
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("out\n", ""));
+    }
+}
+
 #[test]
 fn an_error_is_never_silenced() {
     let world = World::mine();

@@ -11,6 +11,7 @@ mod links;
 mod mixed;
 mod names;
 mod outsiders;
+mod parent;
 mod privileges;
 mod process;
 mod programs;

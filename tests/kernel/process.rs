@@ -1,13 +1,28 @@
-//! The command takes the shim's place: the same process, with everything that it had but its rights.
+//! The command takes the shim's place, with everything that the shim had but its rights: in kernel mode as the same
+//! process, else beside its supervisor (`parent`).
 
-use crate::support::{CANARY, for_every_user};
+use crate::support::{CANARY, Ran, World, for_every_user};
+
+/// Runs a shell script with the kernel alone, and supervised.
+fn in_both_modes(world: &World, script: &str, check: impl Fn(Ran)) {
+    for mode in ["kernel", "supervised"] {
+        println!("in mode {mode}:");
+        check(world.confined().args(["--mode", mode]).command(["sh", "-c", &world.text(script)]));
+    }
+}
+
+fn in_kernel_mode(world: &World, script: &str) -> Ran {
+    world.confined().args(["--mode", "kernel"]).command(["sh", "-c", &world.text(script)])
+}
 
 #[test]
-fn the_command_is_the_process_that_was_started() {
+fn in_kernel_mode_the_command_is_the_process_that_was_started() {
     for_every_user(|world| {
         world.policy("allowed_paths: ['~/work']");
-        let ran = world.sh("echo $$").works();
-        assert_eq!(ran.stdout.trim(), ran.pid.to_string());
+        let ran = in_kernel_mode(&world, "echo $$ $CLAWGUARD_PID").works();
+        assert_eq!(ran.stdout, format!("{0} {0}\n", ran.pid));
+        let ran = world.sh("echo $CLAWGUARD_PID").works();
+        assert_eq!(ran.stdout, format!("{}\n", ran.pid), "the process that was started");
     });
 }
 
@@ -16,7 +31,7 @@ fn the_exit_code_is_the_commands_own() {
     for_every_user(|world| {
         world.policy("allowed_paths: ['~/work']");
         for code in [0, 1, 42, 125, 127, 255] {
-            world.sh(&format!("exit {code}")).ends(code);
+            in_both_modes(&world, &format!("exit {code}"), |ran| drop(ran.ends(code)));
         }
     });
 }
@@ -26,7 +41,9 @@ fn the_parent_sees_the_signal_that_ended_the_command() {
     for_every_user(|world| {
         world.policy("allowed_paths: ['~/work']");
         for number in [1, 9, 15] {
-            assert_eq!(world.sh(&format!("kill -{number} $$")).signal(), number);
+            in_both_modes(&world, &format!("kill -{number} $$"), |ran| {
+                assert_eq!(ran.signal(), number);
+            });
         }
     });
 }
@@ -88,12 +105,12 @@ fn no_signal_is_ignored_or_blocked_that_was_not() {
 }
 
 #[test]
-fn a_descendant_that_becomes_a_daemon_stays_confined() {
+fn in_kernel_mode_a_descendant_that_becomes_a_daemon_stays_confined() {
     for_every_user(|world| {
         world.policy("allowed_paths: ['~/work']");
         // Both ends of the fork write to the pipe that the test reads to its end.
         let script = "setsid sh -c '(sleep 0; cat {home}/secret/key; cat {home}/work/note; echo end) 2>&1 &' & exit 7";
-        let ran = world.sh(script).ends(7);
+        let ran = in_kernel_mode(&world, script).ends(7);
         assert!(
             ran.stdout.contains("Permission denied") && ran.stdout.ends_with("note\nend\n"),
             "{ran:#?}"

@@ -34,12 +34,18 @@ fn an_allowed_directory_that_exists_keeps_its_mode() {
 }
 
 #[test]
-fn nothing_else_is_made() {
+fn nothing_else_is_made_but_the_journal_in_the_state_directory() {
     for_every_user(|world| {
         world.policy("allowed_paths: ['~/work']");
-        let before = world.tree("~");
+        let mut expected = world.tree("~");
+        world.confined().args(["--mode", "kernel"]).command(["true"]).works();
+        assert_eq!(world.tree("~"), expected);
         world.confined().command(["true"]).works();
-        assert_eq!(world.tree("~"), before);
+        for made in ["", "/state", "/state/clawguard", "/state/clawguard/journal.jsonl"] {
+            expected.push(world.path(&format!("~/.local{made}")));
+        }
+        expected.sort();
+        assert_eq!(world.tree("~"), expected);
     });
 }
 

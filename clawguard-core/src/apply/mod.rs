@@ -2,36 +2,132 @@
 
 #![forbid(unsafe_code)]
 
+mod confined;
+mod error;
+mod forward;
+mod guardian;
 mod keep;
+mod link;
+mod parent;
 mod prepare;
+mod reach;
 mod report;
 mod steps;
 
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Command, ExitStatus};
 
+pub use self::confined::Confined;
+use self::confined::Keeper;
+pub use self::error::ApplyError;
+use self::guardian::Start;
 pub use self::keep::KeepDescriptors;
 pub use self::prepare::PrepareError;
-use self::report::Report;
+use self::report::{Report, Reporter};
 pub use self::steps::Step;
-use self::steps::{Failed, Steps};
+use self::steps::Steps;
+use crate::journal::{JournalError, Summary};
 use crate::path::AbsPath;
 use crate::resolve::ResolvedEnvironment;
+use crate::supervise::Supervisor;
 
 /// Everything that confines a process, made beforehand; the last stage of the pipeline.
 #[must_use = "nothing is confined yet"]
 pub struct Sandbox {
     steps: Steps,
+    supervisor: Option<Supervisor>,
     environment: ResolvedEnvironment,
-    temporary: Option<AbsPath>,
     not_made: Vec<PrepareError>,
+    afterwards: Afterwards,
+}
+
+/// How a supervised command ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Ending {
+    /// The command's own end.
+    pub status: ExitStatus,
+    /// Processes of the target that could not be ended: the kernel does not let them go.
+    pub left: Vec<u32>,
+    /// What was denied.
+    pub summary: Summary,
+}
+
+/// What becomes of descendants that outlive the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leftovers {
+    /// They are killed.
+    End,
+    /// They are waited for.
+    Await,
+}
+
+type AtEnd = Box<dyn FnOnce(&Ending) + Send>;
+
+/// What is done when everything has ended.
+struct Afterwards {
+    leftovers: Leftovers,
+    temporary: Option<AbsPath>,
+    at_end: Option<AtEnd>,
+}
+
+impl Afterwards {
+    fn finish(self, ending: &Ending) {
+        self.remove_temporary();
+        if let Some(at_end) = self.at_end {
+            at_end(ending);
+        }
+    }
+
+    fn remove_temporary(&self) {
+        if let Some(directory) = &self.temporary {
+            crate::resolve::temporary::remove(directory);
+        }
+    }
 }
 
 impl Sandbox {
+    fn new(
+        steps: Steps,
+        supervisor: Option<Supervisor>,
+        environment: ResolvedEnvironment,
+        temporary: Option<AbsPath>,
+        not_made: Vec<PrepareError>,
+    ) -> Sandbox {
+        let afterwards = Afterwards { leftovers: Leftovers::End, temporary, at_end: None };
+        Sandbox { steps, supervisor, environment, not_made, afterwards }
+    }
+
     /// Lets the command inherit these descriptors besides 0, 1 and 2.
     pub fn keep(mut self, keep: &KeepDescriptors) -> Sandbox {
         self.steps.close = keep.others();
+        self
+    }
+
+    /// When the command ends, waits for the last of its descendants instead of ending them. In kernel mode nobody
+    /// ends them anyway, nor waits.
+    pub fn wait_all(mut self) -> Sandbox {
+        self.afterwards.leftovers = Leftovers::Await;
+        self
+    }
+
+    /// Calls this when a supervised command and everything it left have ended, before the caller hears of it: in the
+    /// supervisor's process with [`Sandbox::exec`], else in the thread that waits. It may write to standard error,
+    /// and not to standard output, which belonged to the command.
+    pub fn at_end(mut self, call: impl FnOnce(&Ending) + Send + 'static) -> Sandbox {
+        self.afterwards.at_end = Some(Box::new(call));
+        self
+    }
+
+    /// Calls this, once at most, when lines of the journal are lost: in the supervisor, on any thread.
+    pub fn at_lost_lines(
+        mut self,
+        call: impl Fn(&JournalError) + Send + Sync + 'static,
+    ) -> Sandbox {
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.tells(call);
+        }
         self
     }
 
@@ -44,73 +140,100 @@ impl Sandbox {
     /// The private temporary directory of the target.
     #[must_use]
     pub fn temporary(&self) -> Option<&AbsPath> {
-        self.temporary.as_ref()
+        self.afterwards.temporary.as_ref()
     }
 
-    /// Confines this process and becomes the command: same process number, terminal and parent. Returns only if that
-    /// failed; this process may then be confined already and should end.
+    /// Ends this process as the command: for a program that does nothing after it.
+    ///
+    /// In kernel mode this process is confined and becomes the command: same process number, terminal and parent.
+    /// With a supervisor it stays, in the same session and process group as the command, passes signals on, stops
+    /// when the command is stopped, and ends with its exit code or by its signal when everything has ended.
+    ///
+    /// Returns only if the command could not be started, or if its supervisor died and everything was ended; this
+    /// process has then given up rights and should end.
     #[must_use]
-    pub fn exec(mut self, mut command: Command) -> ApplyError {
+    pub fn exec(self, mut command: Command) -> ApplyError {
         if let Err(error) = is_single_threaded() {
             return error;
         }
-        self.set_environment(&mut command);
+        let Sandbox { mut steps, supervisor, environment, afterwards, .. } = self;
+        apply_environment(&environment, &mut command);
         crate::sys::before_exec(&mut command, crate::sys::restore_sigpipe);
-        match self.steps.take() {
+        if let Some(mut supervisor) = supervisor {
+            supervisor.names(&command);
+            return guardian::exec(Start { steps, supervisor, command, afterwards });
+        }
+        match steps.take() {
             Err(failed) => failed.into(),
-            Ok(()) => ApplyError::Exec(command.exec()),
+            Ok(_) => ApplyError::Exec(command.exec()),
         }
     }
 
-    /// Starts the command, confined; this process stays as it is.
-    ///
-    /// The target's private temporary directory stays until a later start removes it; [`Sandbox::run`] removes it at
-    /// once.
+    /// Starts the command, confined; this process stays as it is, except that with a supervisor it becomes the
+    /// parent of the command's orphans (PR_SET_CHILD_SUBREAPER), and threads of it answer the command's calls.
     ///
     /// # Errors
     /// [`ApplyError`], with the step that failed in the child.
-    pub fn spawn(self, command: &mut Command) -> Result<Child, ApplyError> {
-        let Sandbox { mut steps, environment, .. } = self;
-        apply_environment(&environment, command);
-        let (report, mut reporter) = Report::new().map_err(ApplyError::Spawn)?;
-        crate::sys::before_exec(command, move || {
-            steps.take().map_err(|failed| {
-                reporter.send(&failed);
-                failed.source
-            })
-        });
-        command.spawn().map_err(|error| match report.read() {
-            Some((step, source)) => ApplyError::Step { step, source },
-            None => ApplyError::Exec(error),
-        })
+    pub fn spawn(self, mut command: Command) -> Result<Confined, ApplyError> {
+        let Sandbox { steps, supervisor, environment, afterwards, .. } = self;
+        apply_environment(&environment, &mut command);
+        let started = match supervisor {
+            Some(mut supervisor) => {
+                supervisor.names(&command);
+                Keeper::start(steps, supervisor, command)
+                    .map(|(child, keeper)| (child, Some(keeper)))
+            }
+            None => spawn_alone(steps, command).map(|child| (child, None)),
+        };
+        match started {
+            Ok((child, keeper)) => Ok(Confined::new(child, keeper, afterwards)),
+            Err(error) => {
+                afterwards.remove_temporary();
+                Err(error)
+            }
+        }
     }
 
-    /// Runs the command, confined, waits for it, and removes its private temporary directory.
+    /// Runs the command, confined, waits for it and its end, and removes its private temporary directory.
     ///
     /// # Errors
     /// [`ApplyError`], as [`Sandbox::spawn`].
-    pub fn run(self, mut command: Command) -> Result<ExitStatus, ApplyError> {
-        let temporary = self.temporary.clone();
-        let status =
-            self.spawn(&mut command).and_then(|mut child| child.wait().map_err(ApplyError::Spawn));
-        if let Some(directory) = temporary {
-            crate::resolve::temporary::remove(&directory);
-        }
-        status
+    pub fn run(self, command: Command) -> Result<ExitStatus, ApplyError> {
+        self.spawn(command)?.wait().map_err(ApplyError::Spawn)
     }
 
     /// Confines this process, for good. Descriptors that are open stay open until it executes another program.
     ///
     /// # Errors
-    /// [`ApplyError`]; the process may then be confined in part and should end.
+    /// [`ApplyError::NeedsParent`] for a supervised policy: compile it for the kernel alone. With any other error the
+    /// process may be confined in part and should end.
     pub fn restrict_current_process(mut self) -> Result<(), ApplyError> {
+        if self.supervisor.is_some() {
+            return Err(ApplyError::NeedsParent);
+        }
         is_single_threaded()?;
-        self.steps.take().map_err(ApplyError::from)
+        self.steps.take().map(|_| ()).map_err(ApplyError::from)
     }
+}
 
-    fn set_environment(&self, command: &mut Command) {
-        apply_environment(&self.environment, command);
-    }
+/// Starts a command that the kernel alone confines.
+fn spawn_alone(mut steps: Steps, mut command: Command) -> Result<std::process::Child, ApplyError> {
+    let (report, reporter) = Report::new().map_err(ApplyError::Spawn)?;
+    crate::sys::before_exec(&mut command, move || confine_child(&mut steps, &reporter));
+    let spawned = command.spawn();
+    spawned.map_err(|error| report.failure().unwrap_or(ApplyError::Exec(error)))
+}
+
+/// Confines a child, and gives its listener to whoever answers. System calls only.
+fn confine_child(steps: &mut Steps, reporter: &Reporter) -> io::Result<()> {
+    let handed_over = steps.take().and_then(|listener| match listener {
+        Some(listener) => reporter.hand_over(&listener),
+        None => Ok(()),
+    });
+    handed_over.map_err(|failed| {
+        reporter.send(&failed);
+        failed.source
+    })
 }
 
 fn apply_environment(environment: &ResolvedEnvironment, command: &mut Command) {
@@ -122,38 +245,8 @@ fn apply_environment(environment: &ResolvedEnvironment, command: &mut Command) {
     }
 }
 
-/// Landlock and seccomp confine a thread: another one would stay free.
+/// Landlock and seccomp confine a thread, and a fork copies one: another would stay free, or be lost.
 fn is_single_threaded() -> Result<(), ApplyError> {
     let threads = std::fs::read_dir("/proc/self/task").map_err(ApplyError::Spawn)?.count();
     if threads == 1 { Ok(()) } else { Err(ApplyError::Threads(threads)) }
-}
-
-/// Why a command was not started, or this process not confined.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// A step of confining failed.
-    #[error("confining the process failed at {step}")]
-    Step {
-        /// The step.
-        step: Step,
-        /// The reason.
-        source: io::Error,
-    },
-    /// The command cannot be executed.
-    #[error("cannot execute the command")]
-    Exec(#[source] io::Error),
-    /// The process cannot be started or waited for.
-    #[error("cannot start the command")]
-    Spawn(#[source] io::Error),
-    /// This process has more than one thread.
-    #[error(
-        "this process has {0} threads: only one that has a single thread can be confined as a whole"
-    )]
-    Threads(usize),
-}
-
-impl From<Failed> for ApplyError {
-    fn from(failed: Failed) -> ApplyError {
-        ApplyError::Step { step: failed.step, source: failed.source }
-    }
 }

@@ -18,28 +18,20 @@ use rustix::io::Errno;
 
 use super::Sandbox;
 use super::keep::KeepDescriptors;
-use super::steps::Steps;
-use crate::compile::{LandlockRule, Mode, Plan, What};
+use super::steps::{Answering, Steps};
+use crate::compile::{LandlockRule, Plan, What};
 use crate::kernel::KernelSupport;
 use crate::path::AbsPath;
 use crate::resolve::temporary;
+use crate::supervise::Supervisor;
 
 impl Plan {
     /// Makes the directories that the policy names, and everything that the kernel will be given.
     ///
     /// # Errors
-    /// [`PrepareError::NeedsSupervisor`] in [`Mode::Auto`] when the kernel alone would not hold the policy exactly;
-    /// the other variants when a directory cannot be made or the kernel refuses the ruleset. Nothing is confined
-    /// then.
+    /// When a directory cannot be made, the kernel refuses the ruleset, or the supervisor cannot be prepared. Nothing
+    /// is confined then.
     pub fn prepare(self) -> Result<Sandbox, PrepareError> {
-        let needs = self.needs();
-        if self.mode() == Mode::Auto && !needs.is_empty() {
-            let line = |need: &crate::compile::Need| {
-                format!("  {}\n    {}", self.policy().rule(need.rule), need.what)
-            };
-            let needs = needs.iter().map(line).collect::<Vec<_>>().join("\n");
-            return Err(PrepareError::NeedsSupervisor { needs });
-        }
         for directory in &self.policy.create {
             make(directory)?;
         }
@@ -60,12 +52,18 @@ impl Plan {
         }
         let ruleset = ruleset(&self.kernel, &self.rules)?;
         let environment = self.policy.environment.clone();
+        let supervisor = self.is_supervised().then(|| Supervisor::new(&self));
+        let answering = match &supervisor {
+            Some(_) => Answering::Supervisor,
+            None => Answering::Nobody,
+        };
         let steps = Steps {
+            answering,
             ruleset: Some(ruleset),
             programs: self.programs,
             close: KeepDescriptors::none().others(),
         };
-        Ok(Sandbox { steps, environment, temporary: self.policy.temporary, not_made })
+        Ok(Sandbox::new(steps, supervisor, environment, self.policy.temporary, not_made))
     }
 }
 
@@ -143,17 +141,6 @@ fn open(rule: &LandlockRule) -> Result<Option<OwnedFd>, PrepareError> {
 /// Why a plan cannot be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// The kernel alone would not hold the policy exactly.
-    #[error(
-        "Landlock alone cannot enforce this policy exactly. These rules need the supervisor, which this version does \
-         not have; without it the following would be denied although the policy allows it:\n{needs}\n\
-         To run with these denials, and with what `clawguard-exec plan --mode kernel` lists as not enforced, \
-         add `--mode kernel`"
-    )]
-    NeedsSupervisor {
-        /// The rules, and what each would lose.
-        needs: String,
-    },
     /// A directory cannot be made.
     #[error("cannot make the directory `{directory}`")]
     Create {

@@ -5,11 +5,13 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use landlock::{RestrictSelfError, RulesetCreated, RulesetError, RulesetStatus};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use seccompiler::BpfProgram;
 
+use super::reach::is_out_of_reach;
 use crate::sys;
 
 /// A step of confining oneself.
@@ -27,21 +29,30 @@ pub enum Step {
     Landlock,
     /// Installing the seccomp programs.
     Seccomp,
+    /// Checking that signals do not reach processes outside.
+    OutOfReach,
+    /// Installing the seccomp program that asks the supervisor.
+    Listener,
+    /// Giving the supervisor what is asked.
+    HandOver,
 }
 
 impl Step {
-    const ALL: [Step; 6] = [
+    const ALL: [Step; 9] = [
         Step::CloseDescriptors,
         Step::DropBoundingSet,
         Step::DropCapabilities,
         Step::NoNewPrivileges,
         Step::Landlock,
         Step::Seccomp,
+        Step::OutOfReach,
+        Step::Listener,
+        Step::HandOver,
     ];
 
     /// The number by which a child tells its parent.
     pub(super) fn number(self) -> u8 {
-        // There are six.
+        // There are nine.
         Step::ALL
             .iter()
             .position(|step| *step == self)
@@ -63,6 +74,9 @@ impl fmt::Display for Step {
             Step::NoNewPrivileges => "setting no_new_privs",
             Step::Landlock => "entering the Landlock domain",
             Step::Seccomp => "installing the seccomp filter",
+            Step::OutOfReach => "keeping signals from processes outside",
+            Step::Listener => "installing the seccomp filter that asks the supervisor",
+            Step::HandOver => "reaching the supervisor",
         })
     }
 }
@@ -74,8 +88,18 @@ pub(super) struct Failed {
     pub(super) source: io::Error,
 }
 
+/// Who answers what the seccomp programs do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answering {
+    /// Nobody: no program asks.
+    Nobody,
+    /// A supervisor, whom the first program asks.
+    Supervisor,
+}
+
 /// Everything that the steps need, made beforehand.
 pub(super) struct Steps {
+    pub(super) answering: Answering,
     pub(super) ruleset: Option<RulesetCreated>,
     pub(super) programs: Vec<BpfProgram>,
     /// Ranges of descriptors that the command must not inherit.
@@ -83,8 +107,9 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// Confines the calling thread for good.
-    pub(super) fn take(&mut self) -> Result<(), Failed> {
+    /// Confines the calling thread for good. Returns the listener of a supervised one: from then on somebody must
+    /// answer.
+    pub(super) fn take(&mut self) -> Result<Option<OwnedFd>, Failed> {
         let failed = |step| move |source: io::Error| Failed { step, source };
         for (first, last) in &self.close {
             sys::close_on_exec(*first, *last).map_err(failed(Step::CloseDescriptors))?;
@@ -102,15 +127,29 @@ impl Steps {
         if status.ruleset != RulesetStatus::FullyEnforced {
             return Err(failed(Step::Landlock)(io::ErrorKind::Unsupported.into()));
         }
-        for program in &self.programs {
+        let (asking, others) = match (self.answering, self.programs.split_first()) {
+            (Answering::Supervisor, Some((first, others))) => (Some(first), others),
+            (Answering::Supervisor, None) => {
+                return Err(failed(Step::Listener)(io::ErrorKind::Other.into()));
+            }
+            (Answering::Nobody, _) => (None, self.programs.as_slice()),
+        };
+        for program in others {
             seccompiler::apply_filter(program)
                 .map_err(|error| failed(Step::Seccomp)(refused(error)))?;
         }
-        Ok(())
+        let Some(asking) = asking else { return Ok(None) };
+        // The supervisor is this process's parent and has its user: only the domain keeps a signal from it.
+        if let Some(supervisor) = rustix::process::getppid() {
+            is_out_of_reach(supervisor).map_err(failed(Step::OutOfReach))?;
+        }
+        // Last, so that nothing stands half asked if another program is refused.
+        sys::install_with_listener(asking).map(Some).map_err(failed(Step::Listener))
     }
 }
 
-fn drop_capabilities() -> Result<(), Failed> {
+/// Empties every capability set of the calling thread.
+pub(super) fn drop_capabilities() -> Result<(), Failed> {
     match sys::drop_bounding_set() {
         // An ordinary user cannot, and with no_new_privs nothing comes out of the set.
         Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
@@ -128,7 +167,8 @@ fn drop_capabilities() -> Result<(), Failed> {
         .map_err(|errno| Failed { step: Step::DropCapabilities, source: errno.into() })
 }
 
-fn cause(error: RulesetError) -> io::Error {
+/// The kernel's own error.
+pub(super) fn cause(error: RulesetError) -> io::Error {
     match error {
         RulesetError::RestrictSelf(
             RestrictSelfError::RestrictSelfCall { source, .. }

@@ -1,12 +1,13 @@
 //! The BPF programs that answer the denied system calls, as pure data.
 //!
-//! Built from the table in `syscalls` for either architecture, independent of any policy.
-//! Nothing is installed here, and no notification is asked for: every answer is an errno or death.
+//! Built from the table in `syscalls` for either architecture; of a policy only [`Traps`] is known.
+//! Nothing is installed here.
 //!
-//! One program is ours: it kills foreign ABIs and refuses unknown numbers, which seccompiler
-//! cannot express. seccompiler builds one more for each errno. The kernel runs all of them at each
-//! system call and takes the strictest answer (seccomp(2)); it remembers, by number, the calls
-//! that all programs allow without looking at arguments, and then runs none (Linux 5.11).
+//! One program is ours (`front`): it kills foreign ABIs, refuses unknown numbers and asks the
+//! supervisor, which seccompiler cannot express. seccompiler builds one more for each errno. The
+//! kernel runs all of them at each system call and takes the strictest answer (seccomp(2)), so a
+//! refusal beats a notification; it remembers, by number, the calls that all programs allow without
+//! looking at arguments, and then runs none (Linux 5.11).
 
 #![forbid(unsafe_code)]
 
@@ -17,9 +18,12 @@ use std::collections::BTreeMap;
 
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
-    SeccompFilter, SeccompRule, TargetArch, sock_filter,
+    SeccompFilter, SeccompRule, TargetArch,
 };
 
+use super::front;
+pub(crate) use super::front::{MARKER, MARKER_ERRNO};
+use super::traps::{self, Traps};
 use crate::syscalls::{self, Arch, Condition, Denial, Disposition, Errno, Test};
 
 /// Why the programs could not be built.
@@ -53,13 +57,18 @@ pub struct DeniedCall {
 /// The programs for `arch`, all of which are to be installed. Each allows what it does not answer,
 /// `prctl` and `seccomp` included, so they can be installed in this order.
 ///
+/// With `traps`, the first one and no other notifies: it is to be installed with a listener.
+///
 /// # Errors
 /// [`FilterError`] when seccompiler refuses the rules, which no table row should cause.
-pub(crate) fn programs(arch: Arch) -> Result<Vec<BpfProgram>, FilterError> {
-    let mut programs = vec![front(arch)];
+pub(crate) fn programs(arch: Arch, traps: Option<&Traps>) -> Result<Vec<BpfProgram>, FilterError> {
+    let mut programs = vec![front::program(arch, traps)];
     for errno in Errno::ALL {
-        let program =
-            refusals(arch, errno).map_err(|source| FilterError::Build { arch, errno, source })?;
+        let program = refusals(arch, errno, traps).map_err(|source| FilterError::Build {
+            arch,
+            errno,
+            source,
+        })?;
         programs.push(program);
     }
     Ok(programs)
@@ -69,7 +78,21 @@ pub(crate) fn programs(arch: Arch) -> Result<Vec<BpfProgram>, FilterError> {
 /// killed, and unknown numbers, which get ENOSYS.
 #[must_use]
 pub fn denied_calls(arch: Arch) -> Vec<DeniedCall> {
-    let describe = |call: &'static str, denial: &Denial| DeniedCall {
+    refused_calls(arch, None)
+}
+
+/// Those that the filter itself refuses: with a supervisor, it and not the filter tells whose process a number names.
+pub(super) fn refused_calls(arch: Arch, traps: Option<&Traps>) -> Vec<DeniedCall> {
+    let refused = denials(arch).filter(|(_, _, denial)| is_static(denial, traps));
+    refused.map(|(_, call, denial)| describe(call, denial)).collect()
+}
+
+fn is_static(denial: &Denial, traps: Option<&Traps>) -> bool {
+    traps.is_none() || !traps::is_answered_by_supervisor(denial)
+}
+
+fn describe(call: &'static str, denial: &Denial) -> DeniedCall {
+    DeniedCall {
         call,
         when: match denial.when {
             [] => "always".to_owned(),
@@ -77,8 +100,7 @@ pub fn denied_calls(arch: Arch) -> Vec<DeniedCall> {
         },
         errno: denial.errno.to_string(),
         forbids: denial.forbids.subject(),
-    };
-    denials(arch).map(|(_, call, denial)| describe(call, denial)).collect()
+    }
 }
 
 /// Number, name and refusal of each denied call that `arch` has.
@@ -93,77 +115,12 @@ fn denials(arch: Arch) -> impl Iterator<Item = (u32, &'static str, &'static Deni
         })
 }
 
-/// The architecture as the kernel tells it to a filter (linux/audit.h): the ELF machine, 64 bits
-/// wide, little-endian. i386 differs here; x32 does not, its numbers do.
-const fn audit_arch(arch: Arch) -> u32 {
-    const WIDE_LITTLE: u32 = 0xc000_0000;
-    match arch {
-        Arch::X86_64 => WIDE_LITTLE | libc::EM_X86_64 as u32,
-        Arch::Aarch64 => WIDE_LITTLE | libc::EM_AARCH64 as u32,
-    }
-}
-
-// Offsets in `struct seccomp_data` (linux/seccomp.h).
-const NUMBER: u32 = 0;
-const ARCHITECTURE: u32 = 4;
-
-// Instructions of classic BPF (linux/bpf_common.h). Comparisons are unsigned.
-const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-const IF_AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
-const IF_GREATER: u16 = (libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K) as u16;
-const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-
-const fn statement(code: u16, k: u32) -> sock_filter {
-    sock_filter { code, jt: 0, jf: 0, k }
-}
-
-/// Skips `jt` instructions when the test holds, else `jf`.
-const fn jump(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
-    sock_filter { code, jt, jf, k }
-}
-
-/// A number that no kernel will give to a call, and the answer that only this filter gives to it: so a process can
-/// find out that it is confined, whatever its environment says.
-pub(crate) const MARKER: u32 = 0x0c1a_96ad;
-pub(crate) const MARKER_ERRNO: u32 = libc::EALREADY as u32;
-
-/// Kills on a foreign architecture; ENOSYS for a number that is not in the table. That covers
-/// calls of newer kernels, the holes that newer kernels fill, and x32, whose numbers have bit 30.
-fn front(arch: Arch) -> BpfProgram {
-    let mut program = vec![
-        statement(LOAD, ARCHITECTURE),
-        jump(IF_EQUAL, audit_arch(arch), 1, 0),
-        statement(RETURN, libc::SECCOMP_RET_KILL_PROCESS),
-        statement(LOAD, NUMBER),
-        jump(IF_EQUAL, MARKER, 0, 1),
-        statement(RETURN, libc::SECCOMP_RET_ERRNO | MARKER_ERRNO),
-    ];
-    for (first, last) in runs(syscalls::numbers(arch)) {
-        program.push(jump(IF_AT_LEAST, first, 0, 2));
-        program.push(jump(IF_GREATER, last, 1, 0));
-        program.push(statement(RETURN, libc::SECCOMP_RET_ALLOW));
-    }
-    program.push(statement(RETURN, libc::SECCOMP_RET_ERRNO | Errno::Enosys.number()));
-    program
-}
-
-/// The first and last number of each unbroken run.
-fn runs(numbers: impl IntoIterator<Item = u32>) -> Vec<(u32, u32)> {
-    let mut runs: Vec<(u32, u32)> = Vec::new();
-    for number in numbers {
-        match runs.last_mut() {
-            Some((_, last)) if *last + 1 == number => *last = number,
-            _ => runs.push((number, number)),
-        }
-    }
-    runs
-}
-
 /// The program that answers `errno` to the calls refused with it, and allows every other.
-fn refusals(arch: Arch, errno: Errno) -> Result<BpfProgram, BackendError> {
+fn refusals(arch: Arch, errno: Errno, traps: Option<&Traps>) -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for (number, _, denial) in denials(arch).filter(|(_, _, denial)| denial.errno == errno) {
+    let is_static = |denial: &Denial| is_static(denial, traps);
+    let refused = denials(arch).filter(|(_, _, denial)| denial.errno == errno && is_static(denial));
+    for (number, _, denial) in refused {
         // A call with no rules is refused whatever its arguments are.
         rules.entry(i64::from(number)).or_default().extend(alternatives(denial)?);
     }

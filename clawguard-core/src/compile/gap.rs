@@ -26,6 +26,10 @@ pub(crate) enum Lack {
     FileName,
     /// Landlock lets nothing be executed that it does not also let be read.
     ExecuteUnread,
+    /// Nothing is there, and what will be there has no rule that lets it be executed.
+    MissingProgram,
+    /// A file that has another name: the supervisor opens it by this one, and nobody can execute it for the target.
+    SecondProgram,
 }
 
 /// One such place.
@@ -42,6 +46,35 @@ pub(crate) struct Gap {
 }
 
 impl Lack {
+    /// Is it execution that is denied? A supervisor holds everything else: it opens files and changes directories
+    /// itself, but cannot execute for the target.
+    pub(crate) fn is_of_execution(self) -> bool {
+        match self {
+            Lack::Mixed(access) => access == Access::Execute,
+            Lack::ExecuteUnread | Lack::MissingProgram | Lack::SecondProgram => true,
+            Lack::Entries
+            | Lack::Missing
+            | Lack::SecondName
+            | Lack::DirectoryName
+            | Lack::FileName => false,
+        }
+    }
+
+    /// The same for execution.
+    pub(crate) fn of_a_program(self) -> Lack {
+        match self {
+            Lack::Missing => Lack::MissingProgram,
+            Lack::SecondName => Lack::SecondProgram,
+            other @ (Lack::Mixed(_)
+            | Lack::Entries
+            | Lack::DirectoryName
+            | Lack::FileName
+            | Lack::ExecuteUnread
+            | Lack::MissingProgram
+            | Lack::SecondProgram) => other,
+        }
+    }
+
     /// What is denied although the law allows it, in words.
     pub(crate) fn describe(self, path: &AbsPath) -> String {
         match self {
@@ -57,6 +90,12 @@ impl Lack {
             Lack::DirectoryName => format!("removing the directory `{path}` itself"),
             Lack::FileName => format!("removing or replacing the file `{path}`"),
             Lack::ExecuteUnread => format!("executing `{path}`, which may not be read"),
+            Lack::MissingProgram => {
+                format!("executing `{path}`, which does not exist at the start")
+            }
+            Lack::SecondProgram => {
+                format!("executing `{path}`, which has another name (a hard link)")
+            }
         }
     }
 }

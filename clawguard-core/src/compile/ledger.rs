@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashSet};
 use landlock::AccessFs;
 
 use super::gap::{Gap, Lack};
-use super::{Blame, Mode, Plan};
+use super::shortfall::Blame;
+use super::{Loose, Plan};
 use crate::decide::RuleId;
 use crate::path::AbsPath;
 use crate::policy::{Effect, Origin};
@@ -58,26 +59,45 @@ pub struct LedgerRow {
     pub holder: Holder,
 }
 
+/// What tells about a rule.
+struct Telling<'a> {
+    gaps: BTreeMap<RuleId, &'a Gap>,
+    loose: BTreeMap<RuleId, &'a Loose>,
+}
+
 impl Plan {
     /// Who holds each rule, in the policy's order.
     #[must_use]
     pub fn ledger(&self) -> Vec<LedgerRow> {
-        let (rules, gaps) = (self.policy.rules(), self.telling_gaps());
+        let rules = self.policy.rules();
+        let telling = Telling { gaps: self.telling_gaps(), loose: self.loose_blocks() };
         let pin = Origin::BuiltIn { part: Origin::WORKING_DIRECTORY };
         rules
             .filter(|(_, rule)| rule.origin != pin)
-            .map(|(rule, _)| LedgerRow { rule, holder: self.holder(rule, &gaps) })
+            .map(|(rule, _)| LedgerRow { rule, holder: self.holder(rule, &telling) })
             .collect()
     }
 
     /// For each rule the gap that tells most about it: one that it makes, rather something mixed than something
-    /// missing, else one that denies what it allows.
+    /// missing, else one that denies what it allows. What only the supervisor's lack of execution makes comes last.
     fn telling_gaps(&self) -> BTreeMap<RuleId, &Gap> {
         let mut telling = BTreeMap::new();
         let mut seen = HashSet::new();
-        let (missing, mixed): (Vec<&Gap>, Vec<&Gap>) =
-            self.gaps.iter().partition(|gap| gap.lack == Lack::Missing);
-        for gap in mixed.into_iter().chain(missing) {
+        let rank = |gap: &&Gap| match gap.lack {
+            Lack::Missing => 1,
+            lack if self.is_supervised() && lack.is_of_execution() => 2,
+            Lack::Mixed(_)
+            | Lack::Entries
+            | Lack::SecondName
+            | Lack::DirectoryName
+            | Lack::FileName
+            | Lack::ExecuteUnread
+            | Lack::MissingProgram
+            | Lack::SecondProgram => 0,
+        };
+        let mut gaps: Vec<&Gap> = self.gaps.iter().collect();
+        gaps.sort_by_key(rank);
+        for gap in gaps {
             if seen.insert(gap.causes.as_ptr()) {
                 for rule in gap.causes.iter() {
                     telling.entry(*rule).or_insert(gap);
@@ -92,33 +112,55 @@ impl Plan {
         telling
     }
 
-    fn holder(&self, id: RuleId, gaps: &BTreeMap<RuleId, &Gap>) -> Holder {
-        let rule = self.policy.rule(id);
-        if rule.effect == Effect::Guard {
-            return if self.unguarded().any(|unguarded| unguarded == id) {
-                Holder::Nobody(
-                    "it does not exist, and Landlock cannot keep one name from being made"
-                        .to_owned(),
-                )
-            } else {
-                Holder::Kernel
-            };
+    /// For each rule that makes a directory loose, so that only the supervisor holds it there, the first of these,
+    /// rather one that the user himself allows.
+    pub(super) fn loose_blocks(&self) -> BTreeMap<RuleId, &Loose> {
+        let mut blocks = BTreeMap::new();
+        let mut seen = HashSet::new();
+        let is_users = |loose: &&Loose| loose.allowed_by.is_some_and(|rule| self.is_user(rule));
+        let (users, others): (Vec<&Loose>, Vec<&Loose>) = self.loose.iter().partition(is_users);
+        let all = users.into_iter().chain(others);
+        // Directories that stand alike share their list of blocks.
+        let is_new = |loose: &&Loose| loose.blocks.is_empty() || seen.insert(loose.blocks.as_ptr());
+        for loose in all.filter(is_new) {
+            for rule in loose.made_by() {
+                blocks.entry(rule).or_insert(loose);
+            }
         }
+        blocks
+    }
+
+    fn holder(&self, id: RuleId, telling: &Telling<'_>) -> Holder {
+        let rule = self.policy.rule(id);
+        if rule.effect == Effect::Guard && self.unguarded().any(|unguarded| unguarded == id) {
+            return Holder::Nobody(
+                "it does not exist, and Landlock cannot keep one name from being made".to_owned(),
+            );
+        }
+        let loosely = |loose: &&Loose| Holder::Supervisor(loose.describe());
         let is_spelled = || self.policy.spelled.iter().any(|one| one.rule == id);
-        match gaps.get(&id) {
+        match telling.gaps.get(&id) {
+            _ if telling.loose.contains_key(&id) && rule.effect == Effect::Blocked => {
+                telling.loose.get(&id).map_or(Holder::Kernel, loosely)
+            }
+            // Without a supervisor a guard of what exists costs its neighbours something, and is held all the same.
+            Some(_) if rule.effect == Effect::Guard && !self.is_supervised() => Holder::Kernel,
             None if rule.effect == Effect::Allowed && !is_spelled() => {
                 Holder::Nobody("a variable in it is not set on this host".to_owned())
             }
-            None => Holder::Kernel,
-            Some(gap) if gap.lack == Lack::Missing && !rule.origin.is_user() => {
+            None => telling.loose.get(&id).map_or(Holder::Kernel, loosely),
+            Some(gap)
+                if gap.lack == Lack::Missing
+                    && !rule.origin.is_user()
+                    && !self.is_made_up_for(gap) =>
+            {
                 Holder::Nobody(format!("`{}` does not exist", gap.path))
             }
             Some(gap) => {
                 let what = gap.lack.describe(&gap.path);
-                // What only presets and guards lack starts without a supervisor.
-                match self.mode {
-                    Mode::Auto if self.blame(gap) != Blame::Nobody => Holder::Supervisor(what),
-                    Mode::Auto | Mode::Kernel => Holder::KernelDeniesMore(what),
+                match self.is_made_up_for(gap) {
+                    true => Holder::Supervisor(what),
+                    false => Holder::KernelDeniesMore(what),
                 }
             }
         }

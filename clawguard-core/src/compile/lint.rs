@@ -33,7 +33,7 @@ impl Plan {
             lints.extend(shadowed(policy, one, &mut decider));
             lints.extend(redundant(policy, one));
             lints.extend(missing(policy, one));
-            lints.extend(replaceable(policy, one, &mut decider));
+            lints.extend(replaceable(self, one, &mut decider));
             lints.extend(not_followed(policy, one));
         }
         lints.sort_by(|a, b| (a.rule, a.kind, &a.text).cmp(&(b.rule, b.kind, &b.text)));
@@ -198,9 +198,10 @@ fn missing(policy: &ResolvedPolicy, one: &Spelled) -> Option<Lint> {
     Some(Lint { kind: "missing", rule: one.rule, text })
 }
 
-/// A Landlock rule on a file holds for the file, not for its name: an update that puts a new one there loses it.
-fn replaceable(policy: &ResolvedPolicy, one: &Spelled, decider: &mut Decider) -> Option<Lint> {
-    let rule = policy.rule(one.rule);
+/// A Landlock rule on a file holds for the file, not for its name: an update that puts a new one there loses it. A
+/// supervisor opens the new one, but cannot execute it.
+fn replaceable(plan: &Plan, one: &Spelled, decider: &mut Decider) -> Option<Lint> {
+    let rule = plan.policy.rule(one.rule);
     if rule.effect != Effect::Allowed || !one.is_exact || one.is_at_front != AtFront::Other {
         return None;
     }
@@ -208,12 +209,17 @@ fn replaceable(policy: &ResolvedPolicy, one: &Spelled, decider: &mut Decider) ->
     let state = decider.walk(&parent);
     let is_lost = |access: &Access| !decider.decision(state).verdict(*access).is_allowed();
     let lost: AccessSet = rule.access.iter().filter(is_lost).collect();
+    let (mode, lost) = match plan.is_supervised() {
+        true if plan.loose.iter().any(|loose| parent.starts_with(&loose.path)) => return None,
+        true => ("", lost.intersection(Access::Execute.into())),
+        false => ("in kernel mode, ", lost),
+    };
     if lost.is_empty() {
         return None;
     }
     let what = if lost.contains(Access::Execute) { "program" } else { "file" };
     let text = format!(
-        "`{}` ({}) is a {what}: in kernel mode, {lost} is lost when another {what} takes its place, until the next start",
+        "`{}` ({}) is a {what}: {mode}{lost} is lost when another {what} takes its place, until the next start",
         rule.pattern, rule.origin
     );
     Some(Lint { kind: "replaceable", rule: one.rule, text })

@@ -3,17 +3,22 @@
 //! Where an access is *settled* it becomes a right of one rule. Where it is mixed, what exists is visited one level
 //! down and what does not exist yet gets nothing: the walk may deny more than the law, never less. How far it goes
 //! depends on the policy, and where everything beneath is mixed, on a fixed budget: never on the number of files.
+//!
+//! For a supervisor there is one exception, and it is recorded: the loose directories ([`loose`]).
 
 #![forbid(unsafe_code)]
 
+mod lacks;
+mod loose;
+mod places;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::sync::Arc;
 
 use landlock::{ABI, BitFlags};
 
-use super::Mode;
 use super::gap::{Gap, Lack};
 use super::rights::{self, Rights};
 use super::wide::{Queue, Wide};
@@ -22,6 +27,8 @@ use crate::decide::{Accept, Decider, Guards, Meaning, RuleId, StateId, Verdict};
 use crate::path::AbsPath;
 use crate::policy::Case;
 use crate::resolve::{ResolvedPolicy, folding};
+pub use loose::Loose;
+use places::{homes, is_made_by_the_kernel, is_of_the_system, is_spelled_so};
 
 /// Directory entries that are looked at, at most, where everything beneath is mixed: as many again in what the user
 /// allows as in what presets do, so that neither his files nor the programs' libraries are forgotten.
@@ -39,6 +46,8 @@ pub(super) struct Regions {
     /// Rights by path; each flows down to everything beneath.
     pub(super) rules: BTreeMap<AbsPath, (Rights, What)>,
     pub(super) gaps: Vec<Gap>,
+    /// Directories that are granted more than the law, in the order of the walk.
+    pub(super) loose: Vec<Loose>,
     /// Did the budget end the walk early?
     pub(super) is_cut_short: bool,
 }
@@ -50,17 +59,37 @@ pub(crate) enum What {
     File,
 }
 
-pub(super) fn walk(policy: &ResolvedPolicy, abi: ABI, mode: Mode) -> Regions {
+/// For whom the walk is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Enforcer {
+    /// The kernel alone. Guards of paths where nothing is yet are left out: they would cost all entries beside them.
+    Kernel,
+    /// The kernel, and a supervisor for the rest.
+    Supervisor,
+}
+
+impl Enforcer {
+    fn guards(self) -> Guards {
+        match self {
+            Enforcer::Kernel => Guards::OfWhatExists,
+            Enforcer::Supervisor => Guards::All,
+        }
+    }
+}
+
+pub(super) fn walk(policy: &ResolvedPolicy, abi: ABI, enforcer: Enforcer) -> Regions {
     let mut walk = Walk {
         policy,
         decider: policy.decider(),
         abi,
-        mode,
+        enforcer,
+        homes: homes(policy),
         made: policy.create().chain(&policy.temporary).cloned().collect(),
         has_casefold: folding::is_supported(),
         wide: Wide::default(),
         budget: BUDGET,
         known_causes: HashMap::new(),
+        known_blocks: HashMap::new(),
         out: Regions::default(),
     };
     let root = Place {
@@ -69,6 +98,7 @@ pub(super) fn walk(policy: &ResolvedPolicy, abi: ABI, mode: Mode) -> Regions {
         inherited: BitFlags::EMPTY,
         entered_with: BitFlags::EMPTY,
         named: Named::ByRule,
+        is_loose: false,
     };
     walk.visit(root);
     for queue in [Queue::Users, Queue::Others] {
@@ -84,13 +114,15 @@ struct Walk<'a> {
     policy: &'a ResolvedPolicy,
     decider: Decider,
     abi: ABI,
-    mode: Mode,
+    enforcer: Enforcer,
+    homes: Vec<AbsPath>,
     /// Directories that will exist at the start.
     made: BTreeSet<AbsPath>,
     has_casefold: bool,
     wide: Wide,
     budget: usize,
     known_causes: HashMap<(StateId, Lack), Arc<[RuleId]>>,
+    known_blocks: HashMap<StateId, Arc<[RuleId]>>,
     out: Regions,
 }
 
@@ -103,6 +135,7 @@ enum Named {
     Found,
 }
 
+#[derive(Clone)]
 pub(super) struct Place {
     path: AbsPath,
     state: StateId,
@@ -111,6 +144,8 @@ pub(super) struct Place {
     /// Those that flow down to itself.
     entered_with: Rights,
     named: Named,
+    /// Is it a loose directory, or beneath one?
+    is_loose: bool,
 }
 
 /// What is at a path, for Landlock.
@@ -157,7 +192,7 @@ impl Walk<'_> {
     fn stand(&self, state: StateId, access: Access) -> Stand {
         Stand {
             allowed: self.decider.decision(state).verdict(access).is_allowed(),
-            settled: self.decider.is_settled(state, access, Guards::OfWhatExists),
+            settled: self.decider.is_settled(state, access, self.enforcer.guards()),
         }
     }
 
@@ -181,21 +216,12 @@ impl Walk<'_> {
             |access| self.decider.accepts(place.state).any(|accept| allows(accept, access));
         let is_chosen = place.named == Named::ByRule && Access::ALL.into_iter().any(ends_here);
         if links > 1 && !is_chosen && !is_of_the_system(&place.path) {
-            self.gap(place, Lack::SecondName, allowed, Vec::new());
+            self.lack_of_what_was_found(place, Lack::SecondName, allowed, Vec::new());
             return;
         }
         self.grant(place, rights::file(allowed, self.abi), What::File);
         self.unread_execute(place, allowed);
-        // Removing and replacing it is a right of its directory, which no rule on the file can give.
-        let may_be_replaced = place.inherited.contains(rights::entries(self.abi));
-        if allowed.contains(Access::Write) && !may_be_replaced && !is_device(&place.path) {
-            let here = |accept: &&Accept| allows(accept, Access::Write);
-            let causes: Vec<RuleId> =
-                self.decider.accepts(place.state).filter(here).map(|accept| accept.rule).collect();
-            if !causes.is_empty() {
-                self.gap(place, Lack::FileName, Access::Write.into(), causes);
-            }
-        }
+        self.file_name(place, allowed);
     }
 
     fn directory(&mut self, mut place: Place) {
@@ -212,6 +238,7 @@ impl Walk<'_> {
         if write.allowed && alike {
             own |= rights::entries(self.abi);
         }
+        self.loosen(&mut place, stand, &mut own);
         self.grant(&place, own, What::Directory);
         place.inherited |= own;
         self.directory_name(&place, write);
@@ -221,30 +248,11 @@ impl Walk<'_> {
         if write.allowed && write.settled && !alike {
             self.entries_gap(&place, [read, execute]);
         }
-        if stand.iter().all(|stand| stand.settled) && (alike || !write.allowed) {
+        let is_settled = stand.iter().all(|stand| stand.settled) && (alike || !write.allowed);
+        if is_settled && !self.seeks_programs(&place) {
             return;
         }
         self.children(&place, stand);
-    }
-
-    /// The law may let the granted directory itself be removed; its rights cannot, they begin beneath it.
-    fn directory_name(&mut self, place: &Place, write: Stand) {
-        let ends_here = |accept: &&Accept| allows(accept, Access::Write);
-        let is_pinned =
-            self.decider.accepts(place.state).any(|accept| accept.meaning == Meaning::Pin);
-        let may_be_removed = place.entered_with.contains(rights::entries(self.abi));
-        if write.allowed && !is_pinned && !self.decider.live(place.state).pins() && !may_be_removed
-        {
-            let causes: Vec<RuleId> = self
-                .decider
-                .accepts(place.state)
-                .filter(ends_here)
-                .map(|accept| accept.rule)
-                .collect();
-            if !causes.is_empty() {
-                self.gap(place, Lack::DirectoryName, Access::Write.into(), causes);
-            }
-        }
     }
 
     fn children(&mut self, place: &Place, stand: [Stand; 3]) {
@@ -253,20 +261,21 @@ impl Walk<'_> {
         let fresh =
             fresh.into_iter().fold(AccessSet::EMPTY, |set, state| set.union(self.may_allow(state)));
         let live = self.wildcards_allow(place.state);
+        let seeks_programs = self.seeks_programs(place);
         for access in Access::ALL {
             let Stand { allowed, settled } = stand[access.index()];
-            if !settled && (allowed || fresh.contains(access) || live.contains(access)) {
-                let lack = Lack::Mixed(access);
-                let causes = self.causes(place.state, lack, |walk| match allowed {
-                    true => {
-                        walk.decider.beneath(place.state, CAUSES, |accept| denies(accept, access))
+            let is_denied_later = allowed || fresh.contains(access) || live.contains(access);
+            match access {
+                Access::Execute if self.enforcer == Enforcer::Supervisor => {
+                    let [read, _, execute] = stand;
+                    if seeks_programs && is_denied_later && !(read.settled && execute.settled) {
+                        self.later_programs(place, read, execute);
                     }
-                    // What nobody spells may be allowed only by a wildcard.
-                    false => walk
-                        .decider
-                        .beneath_wildcards(place.state, CAUSES, |accept| allows(accept, access)),
-                });
-                self.shared_gap(place, lack, access.into(), causes);
+                }
+                Access::Read | Access::Write | Access::Execute if !settled && is_denied_later => {
+                    self.mixed(place, access, allowed);
+                }
+                Access::Read | Access::Write | Access::Execute => {}
             }
         }
         // A name that only blocked patterns spell is found where it exists, and grants nothing where it does not.
@@ -274,8 +283,11 @@ impl Walk<'_> {
         for name in named.iter().filter(|name| is_spelled_so(&place.path, name, case)) {
             self.child(place, name, case, Named::ByRule);
         }
-        let open = !fresh.union(live).is_empty();
-        if open && !is_made_by_the_kernel(&place.path) {
+        // A block may match every name that nobody spells, and still spare one that is there.
+        let [.., execute] = stand;
+        let open = !fresh.union(live).is_empty() || seeks_programs && execute.allowed;
+        // In a loose directory the supervisor answers, and what can be executed needs no rule.
+        if open && !place.is_loose && !is_made_by_the_kernel(&place.path) {
             self.found(place, &named, case);
         }
     }
@@ -325,13 +337,18 @@ impl Walk<'_> {
             inherited: rights,
             entered_with: rights,
             named,
+            is_loose: parent.is_loose,
         };
         // Beneath it everything stands as here, so no level down would settle anything.
         let is_endless = named == Named::Found && self.decider.decides_alike(parent.state, state);
-        match (is_endless && child.path.as_path().is_dir(), self.mode) {
-            (false, _) => self.visit(child),
-            (true, Mode::Auto) => {}
-            (true, Mode::Kernel) => {
+        if !is_endless || !child.path.as_path().is_dir() {
+            return self.visit(child);
+        }
+        match self.enforcer {
+            // It settles nothing, but ends the search for programs.
+            Enforcer::Supervisor if self.would_be_loose(&child) => self.visit(child),
+            Enforcer::Supervisor if !self.seeks_programs(&child) => {}
+            Enforcer::Supervisor | Enforcer::Kernel => {
                 let queue = if self.is_users(state) { Queue::Users } else { Queue::Others };
                 self.wide.add(queue, child, name);
             }
@@ -356,60 +373,8 @@ impl Walk<'_> {
         by_place
     }
 
-    fn missing(&mut self, place: &Place) {
-        let access = self.may_allow(place.state);
-        let allows = |accept: &Accept| access.iter().any(|access| allows(accept, access));
-        let here = self.decider.accepts(place.state).filter(|accept| allows(accept));
-        let mut causes: Vec<RuleId> = here.map(|accept| accept.rule).collect();
-        causes.extend(self.decider.beneath(place.state, CAUSES, allows));
-        self.gap(place, Lack::Missing, access, causes);
-    }
-
-    fn unread_execute(&mut self, place: &Place, allowed: AccessSet) {
-        if allowed.contains(Access::Execute) && !allowed.contains(Access::Read) {
-            let causes = self
-                .decider
-                .decision(place.state)
-                .verdict(Access::Execute)
-                .rule()
-                .into_iter()
-                .collect();
-            self.gap(place, Lack::ExecuteUnread, Access::Execute.into(), causes);
-        }
-    }
-
-    fn entries_gap(&mut self, place: &Place, others: [Stand; 2]) {
-        let causes = self.causes(place.state, Lack::Entries, |walk| {
-            let mut causes: Vec<RuleId> = Vec::new();
-            for (access, stand) in [Access::Read, Access::Execute].into_iter().zip(others) {
-                if !stand.settled {
-                    let differs = |accept: &Accept| match stand.allowed {
-                        true => denies(accept, access),
-                        false => allows(accept, access),
-                    };
-                    causes.extend(walk.decider.beneath(place.state, CAUSES, differs));
-                }
-            }
-            let is_pin = |accept: &Accept| accept.meaning == Meaning::Pin;
-            causes.extend(walk.decider.beneath(place.state, CAUSES, is_pin));
-            causes
-        });
-        self.shared_gap(place, Lack::Entries, Access::Write.into(), causes);
-    }
-
-    /// The rules that make a directory lack something: a matter of its state, and of many directories at once.
-    fn causes(
-        &mut self,
-        state: StateId,
-        lack: Lack,
-        find: impl FnOnce(&Self) -> Vec<RuleId>,
-    ) -> Arc<[RuleId]> {
-        if let Some(causes) = self.known_causes.get(&(state, lack)) {
-            return Arc::clone(causes);
-        }
-        let causes = sorted(find(self));
-        self.known_causes.insert((state, lack), Arc::clone(&causes));
-        causes
+    fn denies(&self, accept: &Accept, access: Access) -> bool {
+        denies(accept, access, self.enforcer.guards())
     }
 
     fn grant(&mut self, place: &Place, rights: Rights, what: What) {
@@ -417,20 +382,6 @@ impl Walk<'_> {
         if !rights.is_empty() {
             self.out.rules.insert(place.path.clone(), (rights, what));
         }
-    }
-
-    fn gap(&mut self, place: &Place, lack: Lack, access: AccessSet, causes: Vec<RuleId>) {
-        self.shared_gap(place, lack, access, sorted(causes));
-    }
-
-    fn shared_gap(&mut self, place: &Place, lack: Lack, access: AccessSet, causes: Arc<[RuleId]>) {
-        let decision = self.decider.decision(place.state);
-        let allowed_by = access
-            .iter()
-            .map(|access| decision.verdict(access))
-            .find(|verdict| verdict.is_allowed())
-            .and_then(Verdict::rule);
-        self.out.gaps.push(Gap { path: place.path.clone(), lack, access, causes, allowed_by });
     }
 }
 
@@ -445,47 +396,11 @@ fn allows(accept: &Accept, access: Access) -> bool {
     allows && accept.access.contains(access)
 }
 
-fn denies(accept: &Accept, access: Access) -> bool {
-    let denies =
-        matches!(accept.meaning, Meaning::BlockedExact | Meaning::BlockedWild | Meaning::Guard);
+fn denies(accept: &Accept, access: Access, guards: Guards) -> bool {
+    let denies = match accept.meaning {
+        Meaning::BlockedExact | Meaning::BlockedWild | Meaning::Guard => true,
+        Meaning::GuardOfNothing => guards == Guards::All,
+        Meaning::AllowedExact | Meaning::Allowed | Meaning::Pin => false,
+    };
     denies && accept.access.contains(access)
-}
-
-/// Where names fold, an allowed pattern holds for the name as the disk has it: any other spelling reaches the same
-/// file, but is not its real path.
-fn is_spelled_so(directory: &AbsPath, name: &[u8], case: Case) -> bool {
-    case == Case::Sensitive
-        || std::fs::symlink_metadata(directory.join(name)).is_err()
-        || std::fs::read_dir(directory)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|entry| entry.file_name().as_bytes() == name)
-}
-
-/// Where only the system's packages make files: the loader and perl have second names there, and need them.
-fn is_of_the_system(path: &AbsPath) -> bool {
-    let tops = [
-        "/usr",
-        "/bin",
-        "/sbin",
-        "/lib",
-        "/lib32",
-        "/lib64",
-        "/libx32",
-        "/nix/store",
-        "/gnu/store",
-    ];
-    tops.iter().any(|top| path.as_path().starts_with(top))
-        && !path.as_path().starts_with("/usr/local")
-}
-
-/// Directories whose entries are processes and kernel objects, some of them other people's.
-fn is_made_by_the_kernel(path: &AbsPath) -> bool {
-    ["/proc", "/sys"].iter().any(|top| path.as_path().starts_with(top))
-}
-
-fn is_device(path: &AbsPath) -> bool {
-    let kind = std::fs::symlink_metadata(path).map(|metadata| metadata.file_type());
-    kind.is_ok_and(|kind| kind.is_char_device() || kind.is_block_device())
 }

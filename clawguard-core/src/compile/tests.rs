@@ -1,11 +1,14 @@
 //! What compiles to what, on real trees and simulated kernels.
 
+mod never_more;
+mod supervised;
+
 use std::fs;
 use std::path::Path;
 
 use super::{CompileError, Holder, Mode, Plan};
 use crate::decide::Folding;
-use crate::kernel::KernelSupport;
+use crate::kernel::{KernelSupport, Notification};
 use crate::path::AbsPath;
 use crate::policy::Policy;
 use crate::resolve::Host;
@@ -56,6 +59,18 @@ impl World {
         allowed: &[&str],
         blocked: &[&str],
     ) -> Result<Plan, CompileError> {
+        self.plan_with(kernel, mode, allowed, blocked, "{}")
+    }
+
+    /// The same with something to log.
+    fn plan_with(
+        &self,
+        kernel: &KernelSupport,
+        mode: Mode,
+        allowed: &[&str],
+        blocked: &[&str],
+        logging: &str,
+    ) -> Result<Plan, CompileError> {
         let list = |rules: &[&str]| {
             let entry = |rule: &&str| {
                 let (access, path) = rule.split_once(' ').unwrap_or(("rwx", rule));
@@ -65,7 +80,7 @@ impl World {
             rules.iter().map(entry).collect::<Vec<_>>().join(", ")
         };
         let text = format!(
-            "security: {{file_access: {{presets: [], temporary: none, allowed_paths: [{}], blocked_paths: [{}]}}}}",
+            "security: {{file_access: {{presets: [], temporary: none, allowed_paths: [{}], blocked_paths: [{}]}}}}\nlogging: {logging}",
             list(allowed),
             list(blocked)
         );
@@ -74,6 +89,11 @@ impl World {
 
     fn plan(&self, allowed: &[&str], blocked: &[&str]) -> Plan {
         self.plan_for(&kernel(7), Mode::Auto, allowed, blocked).unwrap()
+    }
+
+    /// For the kernel alone.
+    fn weaker(&self, allowed: &[&str], blocked: &[&str]) -> Plan {
+        self.plan_for(&kernel(7), Mode::Kernel, allowed, blocked).unwrap()
     }
 
     /// The Landlock rules with paths as in the tree.
@@ -87,7 +107,12 @@ impl World {
 }
 
 fn kernel(landlock_abi: u32) -> KernelSupport {
-    KernelSupport { landlock_abi, ptrace_scope: None, arch: Arch::X86_64 }
+    KernelSupport {
+        landlock_abi,
+        ptrace_scope: None,
+        notification: Notification::Killable,
+        arch: Arch::X86_64,
+    }
 }
 
 fn needs(plan: &Plan) -> Vec<String> {
@@ -113,7 +138,8 @@ fn a_settled_directory_is_one_rule_with_every_right_but_device_nodes() {
 #[test]
 fn a_block_inside_needs_the_supervisor_and_the_kernel_grants_only_what_is_beside_it() {
     let world = World::new(&["/w/secret/key", "/w/ok/file", "/w/note", "/w/.hidden"]);
-    let plan = world.plan(&["/w"], &["/w/secret"]);
+    assert_eq!(needs(&world.plan(&["/w"], &["/w/secret"])), [world.path("/w/secret")]);
+    let plan = world.weaker(&["/w"], &["/w/secret"]);
     assert_eq!(needs(&plan), [world.path("/w/secret")]);
     let rules = world.rules(&plan);
     assert!(
@@ -206,26 +232,24 @@ fn the_working_directory_is_pinned_but_needs_no_supervisor() {
         "security: {{file_access: {{presets: [], temporary: none, allowed_paths: [{}]}}}}",
         world.path("/w")
     );
-    let plan = Policy::parse(text, "p.yaml")
-        .unwrap()
-        .resolve(&host)
-        .unwrap()
-        .compile(&kernel(7), Mode::Auto)
-        .unwrap();
-    assert!(needs(&plan).is_empty());
-    assert!(!plan.denied_more().is_empty(), "it is told");
-    assert!(
-        world
-            .rules(&plan)
-            .iter()
-            .any(|rule| rule.starts_with("/w: ") && !rule.contains("remove_dir"))
-    );
+    for mode in [Mode::Auto, Mode::Kernel] {
+        let policy = Policy::parse(text.as_str(), "p.yaml").unwrap().resolve(&host).unwrap();
+        let plan = policy.compile(&kernel(7), mode).unwrap();
+        assert!(needs(&plan).is_empty());
+        assert_eq!(plan.denied_more().is_empty(), mode == Mode::Auto, "it is told");
+        assert!(
+            world
+                .rules(&plan)
+                .iter()
+                .any(|rule| rule.starts_with("/w: ") && !rule.contains("remove_dir"))
+        );
+    }
 }
 
 #[test]
 fn an_existing_guard_keeps_its_file_and_a_missing_one_is_told() {
     let world = World::new(&["/home/.openclaw/config.yaml", "/home/.openclaw/state/"]);
-    let plan = world.plan(&["/home"], &[]);
+    let plan = world.weaker(&["/home"], &[]);
     assert!(needs(&plan).is_empty(), "guards do not count");
     let rules = world.rules(&plan);
     assert!(
@@ -250,7 +274,7 @@ fn an_existing_guard_keeps_its_file_and_a_missing_one_is_told() {
     );
 
     let world = World::new(&["/home/.config/clawguard/"]);
-    let plan = world.plan(&["/home"], &[]);
+    let plan = world.weaker(&["/home"], &[]);
     assert!(
         plan.left_open().iter().any(|open| open.contains("policy.yaml")),
         "{:?}",
@@ -326,11 +350,10 @@ fn every_kernel_is_granted_only_what_it_knows_and_old_ones_are_refused_or_told()
                     abi >= 9,
                     "{abi}"
                 );
-                assert_eq!(
-                    plan.left_open().iter().any(|open| open.contains("unix sockets")),
-                    abi < 9,
-                    "{abi}"
-                );
+                let is_open =
+                    |plan: &Plan| plan.left_open().iter().any(|open| open.contains("unix sockets"));
+                assert_eq!(is_open(&weaker.unwrap()), abi < 9, "{abi}");
+                assert!(!is_open(&plan), "the supervisor judges them: {abi}");
             }
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt};
 
 use super::Law;
-use super::accept::{Accept, Guards, Live, RuleId};
+use super::accept::{Accept, Guards, Live, Meaning, RuleId};
 use super::standing::{Behaviour, Standing, Verdict};
 use super::symbol::{Name, Symbol};
 use super::trie::NodeId;
@@ -80,11 +80,7 @@ impl Decider {
 
     /// Decides a real path: absolute, without links, `.` or `..`.
     pub fn decide(&mut self, path: &AbsPath) -> Decision {
-        let sizes =
-            [self.states.len(), self.symbols.len(), self.plain.len() / 4, self.steps.len() / 4];
-        if sizes.into_iter().any(|size| size > MAX_STATES) {
-            self.forget();
-        }
+        self.tidy();
         let state = self.walk(path);
         self.decision(state)
     }
@@ -94,12 +90,21 @@ impl Decider {
         StateId(0)
     }
 
-    /// The state at a path.
+    /// The state at a path, or one above it beneath which every path is decided alike.
     pub(crate) fn walk(&mut self, path: &AbsPath) -> StateId {
+        self.walk_while(path, |state| !state.is_final)
+    }
+
+    /// The state at a path itself: what matches here and beneath, not only what is decided.
+    pub(crate) fn walk_exactly(&mut self, path: &AbsPath) -> StateId {
+        self.walk_while(path, |_| true)
+    }
+
+    fn walk_while(&mut self, path: &AbsPath, goes_on: impl Fn(&State) -> bool) -> StateId {
         let folding = self.law.folding().is_some_and_beneath(path);
         let mut state = self.root();
         for (depth, name) in components(path.as_bytes()).enumerate() {
-            if self.state(state).is_final {
+            if !goes_on(self.state(state)) {
                 break;
             }
             let case = if folding { self.law.folding().case(path, depth) } else { Case::Sensitive };
@@ -203,6 +208,31 @@ impl Decider {
     /// ones are not: two sets of nodes may differ and still accept the same paths.
     pub(crate) fn decides_alike(&self, a: StateId, b: StateId) -> bool {
         self.behaviour(a) == self.behaviour(b)
+    }
+
+    /// Can a link at `a` lead no blocked name astray? So it is if the blocked patterns that may still match beneath it
+    /// are those of `b`, where no pattern spells the name.
+    pub(crate) fn blocks_alike_beneath(&self, a: StateId, b: StateId) -> bool {
+        self.blocks_beneath(a).eq(self.blocks_beneath(b))
+    }
+
+    fn blocks_beneath(&self, state: StateId) -> impl Iterator<Item = NodeId> {
+        let nodes = self.state(state).key.nodes.iter().copied();
+        nodes.filter(|node| self.law.trie.blocks_beneath(*node))
+    }
+
+    /// Must the next start find a directory here, or beneath (SPEC section 5)?
+    pub(crate) fn is_pinned(&self, state: StateId) -> bool {
+        self.live(state).pins() || self.accepts(state).any(|accept| accept.meaning == Meaning::Pin)
+    }
+
+    /// Starts anew if the cache has grown too large. States from before mean nothing then.
+    pub(crate) fn tidy(&mut self) {
+        let sizes =
+            [self.states.len(), self.symbols.len(), self.plain.len() / 4, self.steps.len() / 4];
+        if sizes.into_iter().any(|size| size > MAX_STATES) {
+            self.forget();
+        }
     }
 
     fn behaviour(&self, state: StateId) -> (Vec<NodeId>, [Behaviour; 3]) {

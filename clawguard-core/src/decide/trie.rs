@@ -147,6 +147,12 @@ impl Trie {
         }
     }
 
+    /// Is it of a blocked pattern that may still match beneath?
+    pub(super) fn blocks_beneath(&self, id: NodeId) -> bool {
+        let node = self.node(id);
+        node.side == Side::Blocked && node.live != Live::default()
+    }
+
     /// The set of nodes at `/`.
     pub(super) fn start(&self) -> Vec<NodeId> {
         let mut set = Vec::new();

@@ -23,7 +23,7 @@ pub use self::pattern::{Pattern, PatternError, PatternErrorKind, Place};
 pub use self::preset::Preset;
 pub use self::rule::{Effect, Origin, Rule};
 use self::schema::Source;
-pub use self::settings::{Environment, Listen, Logging, Temporary};
+pub use self::settings::{Environment, JournalPlace, Listen, Logging, Temporary};
 pub(crate) use self::token::expand;
 pub(crate) use self::wildcard::{ByteSet, Case, Wildcard};
 use crate::access::AccessSet;
@@ -40,6 +40,7 @@ pub struct Policy {
     pub(crate) environment: Environment,
     pub(crate) listen: Option<(Listen, Option<Origin>)>,
     pub(crate) logging: Logging,
+    pub(crate) journal: JournalPlace,
     near_misses: Vec<Mistake>,
 }
 
@@ -71,6 +72,7 @@ impl Policy {
             environment: document.environment,
             listen: document.listen,
             logging: document.logging,
+            journal: JournalPlace::default(),
             near_misses: document.near_misses,
         })
     }
@@ -89,6 +91,7 @@ impl Policy {
             environment: Environment::default(),
             listen: None,
             logging: Logging::default(),
+            journal: JournalPlace::default(),
             near_misses: Vec::new(),
         }
     }
@@ -101,6 +104,11 @@ impl Policy {
     /// Adds a blocked path.
     pub fn block(&mut self, pattern: Pattern, access: AccessSet, origin: Origin) {
         self.rules.push(Rule { pattern, effect: Effect::Blocked, access, origin });
+    }
+
+    /// Puts the journal there, and guards it. Without this it is nowhere.
+    pub fn log_to(&mut self, place: JournalPlace) {
+        self.journal = place;
     }
 
     /// The rules, in the order in which they were written; those of presets are not among them.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rule::Origin;
@@ -37,6 +38,21 @@ pub enum Listen {
     Loopback,
     /// Anywhere.
     Any,
+}
+
+/// Where the journal is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum JournalPlace {
+    /// `journal.jsonl` in this directory, which is made (mode 0700) when it is missing.
+    State {
+        /// The directory, such as [`Host::state_directory`](crate::Host::state_directory).
+        directory: PathBuf,
+    },
+    /// This file; rotated ones are `FILE.1` to `FILE.7`.
+    File(PathBuf),
+    /// Nowhere: denials are counted, nothing is written.
+    #[default]
+    Nowhere,
 }
 
 /// What is logged, and for how long.

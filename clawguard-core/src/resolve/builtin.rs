@@ -151,6 +151,7 @@ pub(super) fn guards(host: &Host, policy: &Policy, links: &mut Links) -> Vec<Rul
         links.follow_raw_unless_normal(&path)
     };
     let mut paths: Vec<AbsPath> = policy.file().into_iter().map(&mut named).collect();
+    paths.extend(policy.journal.guarded().iter().map(|path| named(path)));
     paths.extend(super::locate::places(host).into_iter().map(|place| place.path));
     paths.extend(host.shim.clone());
     paths.extend(host.state_directory());

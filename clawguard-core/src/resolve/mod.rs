@@ -17,6 +17,7 @@ pub(crate) mod temporary;
 mod tests;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 
 pub use self::host::{Host, HostError};
@@ -27,7 +28,7 @@ use self::resolver::Resolver;
 pub(crate) use self::spell::Spelled;
 use crate::decide::{Decider, Law, RuleId, Verdict};
 use crate::path::AbsPath;
-use crate::policy::{Listen, Logging, Policy, PolicyError, Rule};
+use crate::policy::{JournalPlace, Listen, Logging, Policy, PolicyError, Rule};
 
 /// A policy whose every rule is absolute; the second stage of the pipeline.
 #[derive(Debug)]
@@ -41,6 +42,9 @@ pub struct ResolvedPolicy {
     pub(crate) environment: ResolvedEnvironment,
     pub(crate) listen: Option<Listen>,
     pub(crate) logging: Logging,
+    pub(crate) journal: JournalPlace,
+    /// The policy's file.
+    pub(crate) name: Option<Arc<Path>>,
     pub(crate) uid: u32,
     presets: Vec<&'static str>,
     command: Option<Found>,

@@ -2,16 +2,33 @@
 //!
 //! Nothing here decides anything; owned and borrowed descriptors in and out.
 
+pub(crate) mod calls;
 mod capability;
 mod confined;
 mod descriptors;
+pub(crate) mod interrupt;
 mod landlock;
+pub(crate) mod memory;
+pub(crate) mod notify;
+mod notify_probe;
+mod process;
+mod seccomp;
 mod signal;
+mod signals;
 mod spawn;
 
 pub(crate) use self::capability::drop_bounding_set;
 pub(crate) use self::confined::answers;
-pub(crate) use self::descriptors::close_on_exec;
+pub(crate) use self::descriptors::{close_all_but, close_inherited, close_on_exec};
 pub(crate) use self::landlock::abi;
+pub(crate) use self::notify_probe::{
+    has_notification_sizes, knows_killable_wait, knows_user_notification,
+};
+pub(crate) use self::process::{Fork, die_by, exit_now, fork, send_signal, send_signal_to_all};
+pub(crate) use self::seccomp::install_with_listener;
 pub(crate) use self::signal::restore_sigpipe;
+pub(crate) use self::signals::{
+    Received, SignalsBefore, block_signals, continue_on_arrival, next_signal, restore_signals,
+    signal_descriptor,
+};
 pub(crate) use self::spawn::before_exec;

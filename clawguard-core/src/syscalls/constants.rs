@@ -1,4 +1,4 @@
-//! Numbers that denials compare arguments with, under the names of the kernel's headers.
+//! Numbers that denials and traps compare arguments with, under the names of the kernel's headers.
 //!
 //! The encoded ioctl requests are the same on x86_64 and aarch64. Nothing is decided here.
 
@@ -23,7 +23,7 @@ impl fmt::Display for Constant {
 
 macro_rules! constants {
     ($($name:ident = $value:literal;)+) => {
-        $(pub(super) const $name: Constant = Constant { name: stringify!($name), value: $value };)+
+        $(pub(crate) const $name: Constant = Constant { name: stringify!($name), value: $value };)+
     };
 }
 
@@ -50,6 +50,16 @@ constants! {
 constants! {
     TIOCSTI = 0x5412;
     TIOCLINUX = 0x541c;
+    TIOCGPTPEER = 0x5441;
+}
+
+// linux/fcntl.h, linux/socket.h, linux/net.h, linux/prctl.h: what stops for the supervisor.
+constants! {
+    O_PATH = 0x0020_0000;
+    AF_UNIX = 1;
+    SOCK_DGRAM = 2;
+    SOCK_RAW = 3;
+    PR_SET_DUMPABLE = 4;
 }
 
 // linux/fs.h, linux/fsverity.h, linux/fscrypt.h, linux/msdos_fs.h, fs/ext4/ext4.h. The 32-bit forms
@@ -121,7 +131,7 @@ mod tests {
         same!(general: CLONE_NEWTIME CLONE_NEWNS CLONE_NEWCGROUP CLONE_NEWUTS CLONE_NEWIPC
             CLONE_NEWUSER CLONE_NEWPID CLONE_NEWNET PRIO_PROCESS
             AT_SYMLINK_NOFOLLOW AT_SYMLINK_FOLLOW);
-        same!(ioctl: TIOCSTI TIOCLINUX FS_IOC_SETFLAGS FS_IOC32_SETFLAGS FS_IOC_SETVERSION
+        same!(ioctl: TIOCSTI TIOCLINUX TIOCGPTPEER FS_IOC_SETFLAGS FS_IOC32_SETFLAGS FS_IOC_SETVERSION
             FS_IOC32_SETVERSION FS_IOC_FSSETXATTR FS_IOC_ENABLE_VERITY
             FS_IOC_SET_ENCRYPTION_POLICY FS_IOC_ADD_ENCRYPTION_KEY FS_IOC_REMOVE_ENCRYPTION_KEY
             FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS FAT_IOCTL_SET_ATTRIBUTES
@@ -130,6 +140,11 @@ mod tests {
             BTRFS_IOC_SNAP_CREATE_V2 BTRFS_IOC_SNAP_DESTROY BTRFS_IOC_SNAP_DESTROY_V2
             BTRFS_IOC_SUBVOL_SETFLAGS BTRFS_IOC_DEFAULT_SUBVOL BTRFS_IOC_SET_RECEIVED_SUBVOL);
         assert_eq!(IN_DONT_FOLLOW.value, libc::IN_DONT_FOLLOW);
+        let numbers = [O_PATH, AF_UNIX, SOCK_DGRAM, SOCK_RAW, PR_SET_DUMPABLE];
+        assert_eq!(
+            numbers.map(|one| one.value.cast_signed()),
+            [libc::O_PATH, libc::AF_UNIX, libc::SOCK_DGRAM, libc::SOCK_RAW, libc::PR_SET_DUMPABLE]
+        );
     }
 
     #[test]

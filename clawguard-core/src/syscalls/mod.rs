@@ -11,20 +11,18 @@
 #![forbid(unsafe_code)]
 
 mod arch;
-mod constants;
+pub(crate) mod constants;
 mod denied;
 mod free;
 mod judged;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 pub use arch::Arch;
 use constants::Constant;
 pub(crate) use denied::{Condition, Denial, Errno, Test};
 pub(crate) use free::Free;
-pub(crate) use judged::Judged;
+pub(crate) use judged::{Family, Flag, Held, Judged, Last, Need, OpenFlags, Place};
 
 /// One system call.
 #[derive(Debug)]
@@ -39,7 +37,7 @@ pub(crate) struct Syscall {
 
 /// What is done when the target makes a system call.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the filter needs only what is denied"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "why a call is free is for readers and tests"))]
 pub(crate) enum Disposition {
     /// Nothing is asked, for the reason stated.
     Free(Free),
@@ -62,13 +60,24 @@ impl Syscall {
     }
 }
 
+impl Syscall {
+    /// Its row, if the call is judged.
+    pub(crate) fn judged(&self) -> Option<&Judged> {
+        match &self.disposition {
+            Disposition::Judged(judged) => Some(judged),
+            Disposition::Free(_) | Disposition::Denied(_) => None,
+        }
+    }
+}
+
 /// Every system call, each once, in no order that matters.
 pub(crate) fn table() -> impl Iterator<Item = &'static Syscall> {
     free::ROWS.iter().chain(judged::ROWS).chain(denied::ROWS)
 }
 
 /// Every number that is a system call on `arch`.
-pub(crate) fn numbers(arch: Arch) -> BTreeSet<u32> {
+#[cfg(test)]
+pub(crate) fn numbers(arch: Arch) -> std::collections::BTreeSet<u32> {
     table().filter_map(|call| call.number(arch)).collect()
 }
 

@@ -76,7 +76,21 @@ struct Verdict {
     exactly: Option<bool>,
 }
 
+/// Who enforces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Kernel,
+    Supervised,
+}
+
+/// Runs one case in both modes; true if the kernel alone held the policy.
 fn judge(world: &World, seed: u64) -> Result<bool, String> {
+    let is_exact = judge_in(Mode::Kernel, world, seed)?;
+    judge_in(Mode::Supervised, world, seed)?;
+    Ok(is_exact)
+}
+
+fn judge_in(mode: Mode, world: &World, seed: u64) -> Result<bool, String> {
     let top = format!("{}/t{seed}", world.root().display());
     let case = Case::generate(seed, &top);
     case.build(world);
@@ -92,21 +106,24 @@ fn judge(world: &World, seed: u64) -> Result<bool, String> {
     }
     let law = Law::ask(world, &asked);
     let policy = world.text("~/policy.yaml");
-    let plan = world.shim_with(["-q", "plan", "--json", "--policy", &policy]).run().works().json();
-    let is_exact = plan["needs_supervisor"].as_array().unwrap().is_empty();
+    let plan = ["-q", "plan", "--json", "--mode", "kernel", "--policy", &policy];
+    let plan = world.shim_with(plan).run().works().json();
+    let held_by_kernel = plan["needs_supervisor"].as_array().unwrap().is_empty();
+    let is_exact = match mode {
+        Mode::Kernel => held_by_kernel,
+        Mode::Supervised => true,
+    };
 
     let command = ["/usr/bin/python3", "-I", "-S", "-c", PROBE];
     let input = json!({
         "paths": case.paths().collect::<Vec<_>>(), "files": case.files,
         "directories": case.directories, "fresh": case::FRESH,
     });
-    let shim = world.confined().input(input.to_string());
-    let shim = if is_exact {
-        shim
-    } else {
-        world.confined().command(["true"]).ends(125);
-        shim.args(["--mode", "kernel"])
+    let option = match mode {
+        Mode::Kernel => "kernel",
+        Mode::Supervised => "supervised",
     };
+    let shim = world.confined().input(input.to_string()).args(["--mode", option]);
     let rows = shim.command(command).works().json();
     let mut wrong = String::new();
     for row in rows.as_array().unwrap() {
@@ -116,12 +133,12 @@ fn judge(world: &World, seed: u64) -> Result<bool, String> {
             continue;
         }
         let is_allowed = !matches!(outcome, "EACCES" | "EPERM" | "EXDEV");
-        let Some(verdict) = verdict(&case, &law, operation, path, other) else { continue };
+        let Some(verdict) = verdict(mode, &case, &law, operation, path, other) else { continue };
         let is_more = is_allowed && !verdict.at_most;
         let is_other = is_exact && verdict.exactly.is_some_and(|exactly| exactly != is_allowed);
         if is_more || is_other {
             let kind = if is_more { "more than the law" } else { "less than the law" };
-            wrong.push_str(&format!("  {kind}: {operation} {path} {other}: {outcome}\n"));
+            wrong.push_str(&format!("  {kind}, {mode:?}: {operation} {path} {other}: {outcome}\n"));
         }
     }
     world.remove(&top);
@@ -132,7 +149,14 @@ fn judge(world: &World, seed: u64) -> Result<bool, String> {
     }
 }
 
-fn verdict(case: &Case, law: &Law, operation: &str, path: &str, other: &str) -> Option<Verdict> {
+fn verdict(
+    mode: Mode,
+    case: &Case,
+    law: &Law,
+    operation: &str,
+    path: &str,
+    other: &str,
+) -> Option<Verdict> {
     let same = |is_allowed| Some(Verdict { at_most: is_allowed, exactly: Some(is_allowed) });
     match operation {
         "r" | "w" => {
@@ -149,8 +173,10 @@ fn verdict(case: &Case, law: &Law, operation: &str, path: &str, other: &str) -> 
             let any = |access| {
                 law.allows(path, access) || names.iter().any(|name| law.allows(name, access))
             };
-            let at_most = any("r") && any("x");
-            let exactly = (at_most == law.allows(path, "x")).then_some(at_most);
+            let at_most = any("x") && (mode == Mode::Supervised || any("r"));
+            // What may not be read is executed only where a directory is loose.
+            let is_told = mode == Mode::Kernel || law.allows(path, "r") || !at_most;
+            let exactly = (is_told && at_most == law.allows(path, "x")).then_some(at_most);
             Some(Verdict { at_most, exactly })
         }
         "create" | "remove" => same(law.allows(path, "w")),
@@ -163,7 +189,8 @@ fn verdict(case: &Case, law: &Law, operation: &str, path: &str, other: &str) -> 
             // The name of a granted directory stands in one that is not granted, and stays.
             let parent = path.rsplit_once('/').unwrap().0;
             let is_inside = law.0.get(parent).is_some_and(|row| row["w"]["allowed"] == true);
-            Some(Verdict { at_most: is_allowed, exactly: is_inside.then_some(is_allowed) })
+            let is_exact = is_inside || mode == Mode::Supervised;
+            Some(Verdict { at_most: is_allowed, exactly: is_exact.then_some(is_allowed) })
         }
         other => panic!("the probe reports {other}"),
     }

@@ -3,11 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod bpf;
+mod traps;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use super::*;
+use crate::compile::front::{ARCHITECTURE, audit_arch};
 use bpf::{Answer, Call, answer};
 
 const I386: u32 = 0x4000_0003;
@@ -22,7 +24,7 @@ fn ask(arch: Arch, name: &str, args: &[u64]) -> Answer {
 
 fn number(arch: Arch, number: u32, args: &[u64]) -> Answer {
     static PROGRAMS: LazyLock<[Vec<BpfProgram>; 2]> =
-        LazyLock::new(|| Arch::ALL.map(|arch| programs(arch).unwrap()));
+        LazyLock::new(|| Arch::ALL.map(|arch| programs(arch, None).unwrap()));
     let programs = match arch {
         Arch::X86_64 => &PROGRAMS[0],
         Arch::Aarch64 => &PROGRAMS[1],
@@ -68,7 +70,7 @@ fn every_call_gets_the_answer_of_its_row() {
 #[test]
 fn a_foreign_architecture_is_killed_whatever_it_calls() {
     for arch in Arch::ALL {
-        let programs = programs(arch).unwrap();
+        let programs = programs(arch, None).unwrap();
         for foreign in [I386, ARM, 0, u32::MAX]
             .into_iter()
             .chain(Arch::ALL.into_iter().filter(|other| *other != arch).map(audit_arch))
@@ -83,7 +85,7 @@ fn a_foreign_architecture_is_killed_whatever_it_calls() {
 #[test]
 fn the_architecture_is_the_one_that_seccompiler_checks() {
     for arch in Arch::ALL {
-        let programs = programs(arch).unwrap();
+        let programs = programs(arch, None).unwrap();
         assert!(programs.iter().all(|program| program[..3] == programs[0][..3]), "{arch}");
     }
 }
@@ -199,23 +201,17 @@ fn only_ones_own_priority_can_be_set() {
 fn the_programs_fit_the_kernel_and_read_only_what_it_can_remember_by_number() {
     // BPF_MAXINSNS is 4096; one process may have 32768 of them in all (seccomp.c).
     for arch in Arch::ALL {
-        let programs = programs(arch).unwrap();
+        let programs = programs(arch, None).unwrap();
         assert_eq!(programs.len(), 1 + Errno::ALL.len());
         assert!(programs.iter().map(Vec::len).sum::<usize>() < 1024, "{arch}");
     }
     // For `read` no argument is looked at, so the kernel caches the answer (since Linux 5.11).
     for (arch, nr) in [(Arch::X86_64, 0), (Arch::Aarch64, 63)] {
         let call = Call::new(audit_arch(arch), nr, &[]);
-        for program in programs(arch).unwrap() {
+        for program in programs(arch, None).unwrap() {
             assert!(bpf::loads(&program, &call).iter().all(|offset| *offset <= ARCHITECTURE));
         }
     }
-}
-
-#[test]
-fn runs_join_neighbours_only() {
-    assert_eq!(runs([0, 1, 2, 5, 7, 8]), [(0, 2), (5, 5), (7, 8)]);
-    assert_eq!(runs([]), []);
 }
 
 #[test]

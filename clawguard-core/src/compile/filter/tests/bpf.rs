@@ -27,6 +27,7 @@ impl Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Answer {
     Allow,
+    Notify,
     Errno(u32),
     KillProcess,
 }
@@ -66,6 +67,7 @@ fn run(program: &[sock_filter], call: &Call) -> (Answer, Vec<u32>) {
             0x06 => {
                 let answer = match k & 0xffff_0000 {
                     0x7fff_0000 => Answer::Allow,
+                    0x7fc0_0000 => Answer::Notify,
                     0x0005_0000 => Answer::Errno(k & 0xffff),
                     0x8000_0000 => Answer::KillProcess,
                     other => panic!("unexpected action {other:#x}"),

@@ -1,0 +1,199 @@
+//! The process that was started: it waits for the supervisor, passes signals on, stops and ends as the command does,
+//! and ends what is left if the supervisor dies.
+//!
+//! Guardian, supervisor and command are one session and one process group, so a terminal's signals reach all three;
+//! the first two keep every signal blocked and read it.
+
+#![forbid(unsafe_code)]
+
+use std::convert::Infallible;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{
+    DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions, set_dumpable_behavior, waitpid,
+};
+
+use super::error::ApplyError;
+use super::forward::{LeadsSession, is_for_the_command};
+use super::link::{Heard, Link, Message};
+use super::reach::{Also, Reach};
+use super::steps::{Failed, Step, Steps, drop_capabilities};
+use super::{Afterwards, parent};
+use crate::supervise::Supervisor;
+use crate::sys::{self, Fork, SignalsBefore};
+
+/// What is started, and what is done around it.
+pub(super) struct Start {
+    pub(super) steps: Steps,
+    pub(super) supervisor: Supervisor,
+    pub(super) command: Command,
+    pub(super) afterwards: Afterwards,
+}
+
+/// Starts the command under a supervisor and ends as it ends; returns only why that failed.
+pub(super) fn exec(start: Start) -> ApplyError {
+    match guard(start) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
+}
+
+fn guard(start: Start) -> Result<Infallible, ApplyError> {
+    // The copy of what is buffered now would be written a second time.
+    let _ = io::stdout().flush();
+    give_up_rights()?;
+    let reach = Reach::enter(Also::Nothing)?;
+    let (own, theirs) = Link::pair().map_err(ApplyError::Spawn)?;
+    sys::continue_on_arrival(own.descriptor()).map_err(ApplyError::Spawn)?;
+    let temporary = start.afterwards.temporary.clone();
+    let before = sys::block_signals().map_err(ApplyError::Spawn)?;
+    let watched = watch_over(start, own, theirs, &before, &reach);
+    let error = match watched {
+        Ok(status) => end_as(status),
+        Err(error) => error,
+    };
+    if let Some(directory) = temporary {
+        crate::resolve::temporary::remove(&directory);
+    }
+    sys::restore_signals(&before).map_err(ApplyError::Spawn)?;
+    Err(error)
+}
+
+/// What guardian and supervisor do without: capabilities, new privileges, being looked into by processes of their
+/// user, and losing sight of the target's orphans.
+fn give_up_rights() -> Result<(), ApplyError> {
+    drop_capabilities()?;
+    rustix::thread::set_no_new_privs(true)
+        .map_err(|errno| Failed { step: Step::NoNewPrivileges, source: errno.into() })?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .and_then(|()| rustix::process::set_child_subreaper(Some(rustix::process::getpid())))
+        .map_err(|errno| ApplyError::Spawn(errno.into()))
+}
+
+fn watch_over(
+    start: Start,
+    own: Link,
+    theirs: Link,
+    before: &SignalsBefore,
+    reach: &Reach,
+) -> Result<ExitStatus, ApplyError> {
+    let signals = sys::signal_descriptor().map_err(ApplyError::Spawn)?;
+    let guardian = rustix::process::getpid();
+    match sys::fork().map_err(ApplyError::Spawn)? {
+        Fork::Child => {
+            drop((own, signals));
+            parent::supervise(start, theirs, before, guardian)
+        }
+        Fork::Parent(supervisor) => {
+            // `start` is not dropped: what its parts do at their end is the supervisor's to do.
+            std::mem::forget(start);
+            drop(theirs);
+            Watch {
+                link: own,
+                signals,
+                supervisor,
+                leads: LeadsSession::now(),
+                is_started: false,
+                is_stopped: false,
+            }
+            .until_the_end(reach)
+        }
+    }
+}
+
+struct Watch {
+    link: Link,
+    signals: OwnedFd,
+    supervisor: Pid,
+    leads: LeadsSession,
+    is_started: bool,
+    /// The command was stopped and nobody has continued it since.
+    is_stopped: bool,
+}
+
+impl Watch {
+    fn until_the_end(mut self, reach: &Reach) -> Result<ExitStatus, ApplyError> {
+        loop {
+            let mut both = [
+                PollFd::new(&self.signals, PollFlags::IN),
+                PollFd::new(self.link.descriptor(), PollFlags::IN),
+            ];
+            // An error here is a signal that interrupted; both are looked at anyway.
+            let _ = poll(&mut both, None);
+            while let Some(received) = sys::next_signal(&self.signals) {
+                if received.number == Signal::CONT.as_raw() && received.code <= 0 {
+                    self.is_stopped = false;
+                }
+                if is_for_the_command(received, std::process::id(), self.leads) {
+                    let (number, sender) = (received.number, received.sender);
+                    self.link.tell(Message::Signal { number, sender });
+                }
+            }
+            if let Some(outcome) = self.hear_all(reach) {
+                return outcome;
+            }
+        }
+    }
+
+    /// Only the last state counts: a command that was stopped and goes on must not stop this process. The kernel may
+    /// continue this process for a message that it has read already (`continue_on_arrival`): then it stops again.
+    fn hear_all(&mut self, reach: &Reach) -> Option<Result<ExitStatus, ApplyError>> {
+        loop {
+            match self.link.hear() {
+                Heard::Silence if self.is_stopped => {
+                    // The parent, a shell perhaps, sees that its job is stopped.
+                    let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
+                    return None;
+                }
+                Heard::Silence => return None,
+                Heard::Message(Message::Started) => {
+                    self.is_started = true;
+                    let_go(&[self.link.descriptor().as_fd(), self.signals.as_fd()]);
+                }
+                Heard::Message(Message::Stopped) => self.is_stopped = true,
+                Heard::Message(Message::Continued) => self.is_stopped = false,
+                Heard::Message(Message::Signal { .. }) => {}
+                Heard::Message(Message::Ended(status)) => {
+                    self.reap();
+                    return Some(Ok(ExitStatus::from_raw(status)));
+                }
+                Heard::Message(Message::Failed(numbers)) => {
+                    self.reap();
+                    return Some(Err(ApplyError::from_numbers(numbers)));
+                }
+                Heard::End => {
+                    self.reap();
+                    if self.is_started {
+                        reach.end(None, parent::reap_all);
+                    }
+                    return Some(Err(ApplyError::SupervisorDied));
+                }
+            }
+        }
+    }
+
+    fn reap(&self) {
+        let _ = rustix::io::retry_on_intr(|| waitpid(Some(self.supervisor), WaitOptions::empty()));
+    }
+}
+
+/// Keeps standard error alone: a reader of the command's output must see its end when the command closes it.
+fn let_go(keep: &[std::os::fd::BorrowedFd<'_>]) {
+    parent::use_null_for_input_and_output();
+    let _ = sys::close_all_but(keep);
+}
+
+/// Ends this process as the command ended.
+fn end_as(status: ExitStatus) -> ApplyError {
+    if let Some(number) = status.signal() {
+        // Whoever wants a core has the command's own.
+        rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+            .ok();
+        sys::die_by(number);
+    }
+    std::process::exit(status.code().unwrap_or(125))
+}

@@ -1,0 +1,248 @@
+//! Which system calls the target stops at, so that the supervisor answers them, and for which arguments.
+//!
+//! Only registers are proof: where a flag lies in memory the whole call stops. Whatever the filter refuses by itself
+//! stays refused, since an errno is stricter than a notification (seccomp(2)).
+
+#![forbid(unsafe_code)]
+
+use crate::syscalls::{
+    Denial, Disposition, Family, Held, Judged, Need, OpenFlags, Syscall, Test, constants,
+};
+
+/// Since this ABI Landlock judges who may send to a unix socket by its path (`RESOLVE_UNIX`).
+const RESOLVE_UNIX_ABI: u32 = 9;
+
+/// What stops besides what always stops: the calls that Landlock never judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Traps {
+    /// Opens: Landlock does not hold them exactly, or they are to be seen.
+    pub(crate) opens: bool,
+    /// Executions: a directory is loose, or they are to be seen.
+    pub(crate) execs: bool,
+    /// Unix sockets by path: Landlock does not judge who connects and sends to them.
+    pub(crate) unix_sockets: bool,
+}
+
+/// When a system call stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trap {
+    Never,
+    Always,
+    /// When any of these holds; each is a list of checks that must all hold.
+    When(Vec<Vec<Check>>),
+}
+
+/// A comparison of one half of an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Check {
+    /// 0 to 5.
+    pub(super) argument: u8,
+    pub(super) half: Half,
+    /// The bits that count.
+    pub(super) mask: u32,
+    pub(super) is: Is,
+}
+
+/// A 32-bit argument is its lower half, whatever the caller puts into the upper one (CVE-2019-7303).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Lower,
+    Upper,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Is {
+    Equal(u32),
+    Other(u32),
+}
+
+/// A family of calls that stop, in words, for `plan`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrappedCalls {
+    /// A short name: `open`, `entry`, `metadata`, `socket`, `exec`, `process`.
+    pub family: &'static str,
+    /// What stops.
+    pub what: String,
+}
+
+impl Traps {
+    pub(super) fn new(opens: bool, execs: bool, landlock_abi: u32) -> Traps {
+        Traps { opens, execs, unix_sockets: landlock_abi < RESOLVE_UNIX_ABI }
+    }
+
+    pub(super) fn trap(self, call: &Syscall) -> Trap {
+        match &call.disposition {
+            Disposition::Free(_) => Trap::Never,
+            Disposition::Judged(judged) => self.judged(judged),
+            Disposition::Denied(denials) => denied(call.name, denials),
+        }
+    }
+
+    fn judged(self, judged: &Judged) -> Trap {
+        match judged.family {
+            Family::Open => only(self.opens, opening(judged)),
+            Family::Entry => Trap::Always,
+            Family::Metadata => asking(judged),
+            Family::Socket => match judged.held {
+                // `connect`.
+                Held::Landlock { abi } if u32::from(abi) == RESOLVE_UNIX_ABI => {
+                    only(self.unix_sockets, Trap::Always)
+                }
+                // `bind`: where making entries is withheld, and addresses of the network.
+                Held::Landlock { .. } => Trap::Always,
+                // `socket` and `socketpair`.
+                Held::Open | Held::Moot => only(self.unix_sockets, datagram()),
+            },
+            Family::Exec => only(self.execs, Trap::Always),
+            Family::Process => hiding(),
+        }
+    }
+
+    /// What stops, by family.
+    pub(super) fn describe(self) -> Vec<TrappedCalls> {
+        let row = |family, what: &str| TrappedCalls { family, what: what.to_owned() };
+        let mut rows = Vec::new();
+        if self.opens {
+            rows.push(row("open", "every open, but for O_PATH in a register"));
+        }
+        rows.extend([
+            row("entry", "making, removing, linking and moving entries"),
+            row(
+                "metadata",
+                "mode, owner, times, length, extended attributes, access for r, w or x, inotify watches",
+            ),
+            row(
+                "socket",
+                match self.unix_sockets {
+                    true => "bind, connect, and making unix datagram sockets",
+                    false => "bind",
+                },
+            ),
+        ]);
+        if self.execs {
+            rows.push(row("exec", "every execution"));
+        }
+        rows.push(row(
+            "process",
+            "hiding memory (PR_SET_DUMPABLE), the other end of a pseudo-terminal (TIOCGPTPEER), limits and scheduling \
+             of a process that is named by its number",
+        ));
+        rows
+    }
+}
+
+/// Does the denial keep others' processes from being named? A filter cannot tell one's own number from another's; the
+/// supervisor can, so where there is one, the call stops instead.
+pub(super) fn is_answered_by_supervisor(denial: &Denial) -> bool {
+    denial.when.iter().any(|condition| matches!(condition.test, Test::NotSelf))
+}
+
+fn only(is_wanted: bool, trap: Trap) -> Trap {
+    if is_wanted { trap } else { Trap::Never }
+}
+
+/// The kernel runs every O_PATH open: Landlock allows it, and its descriptor reads nothing. ADDFD could not hand one
+/// over (KERNEL.md).
+fn opening(judged: &Judged) -> Trap {
+    let flags = judged.objects.iter().find_map(|object| match object.need {
+        Need::Opening(OpenFlags::Argument(argument)) => Some(argument),
+        Need::Opening(OpenFlags::OpenHow { .. } | OpenFlags::Creat)
+        | Need::Access(_)
+        | Need::AccessMode(_) => None,
+    });
+    match flags {
+        Some(argument) => {
+            let bit = constants::O_PATH.value;
+            Trap::When(vec![vec![masked(argument, bit, Is::Equal(0))]])
+        }
+        None => Trap::Always,
+    }
+}
+
+/// `access` with F_OK asks for nothing but existence.
+fn asking(judged: &Judged) -> Trap {
+    let mode = judged.objects.iter().find_map(|object| match object.need {
+        Need::AccessMode(argument) => Some(argument),
+        Need::Access(_) | Need::Opening(_) => None,
+    });
+    match mode {
+        // R_OK, W_OK and X_OK; other bits are EINVAL (fs/open.c, `do_faccessat`).
+        Some(argument) => Trap::When(vec![vec![masked(argument, 0b111, Is::Other(0))]]),
+        None => Trap::Always,
+    }
+}
+
+/// A unix datagram socket. The kernel makes one of SOCK_RAW too (net/unix/af_unix.c, `unix_create`), and looks at the
+/// lowest four bits of the type alone (`SOCK_TYPE_MASK`).
+fn datagram() -> Trap {
+    let of = |kind: constants::Constant| {
+        vec![equal(0, constants::AF_UNIX.value), masked(1, SOCK_TYPE_MASK, Is::Equal(kind.value))]
+    };
+    Trap::When(vec![of(constants::SOCK_DGRAM), of(constants::SOCK_RAW)])
+}
+
+const SOCK_TYPE_MASK: u32 = 0xf;
+
+/// `prctl(PR_SET_DUMPABLE, X)`: anything but 1 hides the target's memory from the supervisor. X is 64 bits wide.
+fn hiding() -> Trap {
+    const SUID_DUMP_USER: u64 = 1;
+    let hides = different(1, SUID_DUMP_USER);
+    let option = equal(0, constants::PR_SET_DUMPABLE.value);
+    Trap::When(hides.map(|hides| vec![option, hides]).to_vec())
+}
+
+/// Denied calls are refused by the filter, but for those that name a process. `ioctl` is denied for certain requests,
+/// and stops at one more: the other end of a pseudo-terminal is opened by no path.
+fn denied(name: &str, denials: &[Denial]) -> Trap {
+    let mut alternatives: Vec<Vec<Check>> = Vec::new();
+    for denial in denials.iter().filter(|denial| is_answered_by_supervisor(denial)) {
+        let mut choices: Vec<Vec<Check>> = vec![Vec::new()];
+        for condition in denial.when {
+            let tests = checks(condition.argument.index, &condition.test);
+            let join = |chosen: &Vec<Check>| {
+                let chosen = chosen.clone();
+                tests.clone().into_iter().map(move |test| [chosen.as_slice(), &[test]].concat())
+            };
+            choices = choices.iter().flat_map(join).collect();
+        }
+        alternatives.extend(choices);
+    }
+    if name == "ioctl" {
+        alternatives.push(vec![equal(1, constants::TIOCGPTPEER.value)]);
+    }
+    if alternatives.is_empty() { Trap::Never } else { Trap::When(alternatives) }
+}
+
+/// The checks, any of which fulfils a test of the table.
+fn checks(argument: u8, test: &Test) -> Vec<Check> {
+    match test {
+        Test::OneOf(constants) => constants.iter().map(|one| equal(argument, one.value)).collect(),
+        Test::AnyBit(constants) => {
+            constants.iter().map(|one| masked(argument, one.value, Is::Other(0))).collect()
+        }
+        Test::Not(constant) => vec![masked(argument, u32::MAX, Is::Other(constant.value))],
+        Test::NotSelf => vec![masked(argument, u32::MAX, Is::Other(0))],
+        Test::NotNull => different(argument, 0).to_vec(),
+    }
+}
+
+fn equal(argument: u8, value: u32) -> Check {
+    masked(argument, u32::MAX, Is::Equal(value))
+}
+
+/// A 32-bit argument.
+fn masked(argument: u8, mask: u32, is: Is) -> Check {
+    Check { argument, half: Half::Lower, mask, is }
+}
+
+/// A 64-bit argument that is not `value`: one of its halves is not.
+fn different(argument: u8, value: u64) -> [Check; 2] {
+    let lower = (value & u64::from(u32::MAX)) as u32;
+    let upper = (value >> 32) as u32;
+    [(Half::Lower, lower), (Half::Upper, upper)].map(|(half, value)| Check {
+        argument,
+        half,
+        mask: u32::MAX,
+        is: Is::Other(value),
+    })
+}

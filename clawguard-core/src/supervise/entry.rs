@@ -1,0 +1,162 @@
+//! Making and removing directory entries, beneath a directory that is held.
+
+#![forbid(unsafe_code)]
+
+use std::sync::PoisonError;
+
+use rustix::fs::{AtFlags, FileType, Mode, makedev};
+use rustix::io::Errno;
+
+use super::answer::{Answered, value};
+use super::pin::Entry;
+use super::request::{Named, Request};
+use super::target::PATH_MAX;
+use super::worker::Worker;
+use crate::access::{Access, AccessSet};
+use crate::path::AbsPath;
+use crate::policy::Case;
+
+/// A name that no pattern spells.
+const FRESH: &[u8] = b"\x01clawguard\x01";
+
+/// The entry that the object with this index names.
+pub(super) fn entry(worker: &Worker, request: &Request<'_>, index: usize) -> Result<Entry, Errno> {
+    match request.named(index)? {
+        Named::Path { base, path, .. } => worker.shared.ways.entry(request.target, base, &path),
+        Named::Itself { .. } => Err(Errno::NOENT),
+    }
+}
+
+/// Makes an entry if the law allows its name. A name that is taken is an error before the law is asked.
+fn make(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    entry: &Entry,
+    judge: impl FnOnce(&mut Worker, &AbsPath) -> Result<(), Errno>,
+    act: impl FnOnce(&Entry) -> Result<(), Errno>,
+) -> Answered {
+    let shared = std::sync::Arc::clone(&worker.shared);
+    let _shared = shared.entries.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = entry.path() {
+        if rustix::fs::statat(&entry.parent, &*entry.last, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+            return Err(Errno::EXIST);
+        }
+        judge(worker, &path)?;
+    }
+    // `.`, `..` and `/` are the kernel's to refuse.
+    value(worker.with_umask(request.target, || act(entry)))
+}
+
+/// `mkdir`, `mkdirat`.
+pub(super) fn mkdir(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let mode =
+        Mode::from_bits_retain(request.word(if request.call.name == "mkdir" { 1 } else { 2 }));
+    let entry = entry(worker, request, 0)?;
+    make(
+        worker,
+        request,
+        &entry,
+        |worker, path| worker.require_at(request, path, Access::Write.into()),
+        |entry| rustix::fs::mkdirat(&entry.parent, &*entry.last, mode),
+    )
+}
+
+/// `mknod`, `mknodat`: FIFOs, sockets and regular files.
+pub(super) fn mknod(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let first = if request.call.name == "mknod" { 1 } else { 2 };
+    // The kernel takes 16 bits of the mode.
+    let bits = request.word(first) & 0xffff;
+    let kind = match bits & libc::S_IFMT {
+        0 => FileType::RegularFile,
+        bits => FileType::from_raw_mode(bits),
+    };
+    match kind {
+        FileType::RegularFile | FileType::Fifo | FileType::Socket => {}
+        FileType::CharacterDevice | FileType::BlockDevice => return Err(Errno::ACCESS),
+        FileType::Directory => return Err(Errno::PERM),
+        FileType::Symlink | FileType::Unknown => return Err(Errno::INVAL),
+    }
+    let entry = entry(worker, request, 0)?;
+    let mode = Mode::from_bits_retain(bits & 0o7777);
+    make(
+        worker,
+        request,
+        &entry,
+        |worker, path| worker.require_at(request, path, Access::Write.into()),
+        |entry| rustix::fs::mknodat(&entry.parent, &*entry.last, kind, mode, makedev(0, 0)),
+    )
+}
+
+/// `symlink`, `symlinkat`.
+pub(super) fn symlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let text = request.target.text(request.arguments[0], PATH_MAX)?;
+    if text.is_empty() {
+        return Err(Errno::NOENT);
+    }
+    let entry = entry(worker, request, 0)?;
+    make(
+        worker,
+        request,
+        &entry,
+        |worker, path| {
+            worker.require_at(request, path, Access::Write.into())?;
+            may_be_link(worker, request, path)
+        },
+        |entry| rustix::fs::symlinkat(&*text, &entry.parent, &*entry.last),
+    )
+}
+
+/// Refuses a link where it could lead a blocked name astray, or stand in for a directory that must be found again.
+pub(super) fn may_be_link(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    path: &AbsPath,
+) -> Result<(), Errno> {
+    let state = worker.decider.walk_exactly(path);
+    let parent = path.parent().unwrap_or_else(AbsPath::root);
+    let above = worker.decider.walk_exactly(&parent);
+    let sibling = worker.decider.step(above, FRESH, Case::Sensitive);
+    if worker.decider.blocks_alike_beneath(state, sibling) && !worker.decider.is_pinned(state) {
+        return Ok(());
+    }
+    Err(worker.refuse(request, path, Access::Write.into(), None, Errno::ACCESS))
+}
+
+/// Refuses to remove or replace a directory that the next start must find.
+pub(super) fn may_go(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    path: &AbsPath,
+) -> Result<(), Errno> {
+    let state = worker.decider.walk_exactly(path);
+    if worker.decider.is_pinned(state) {
+        return Err(worker.refuse(request, path, Access::Write.into(), None, Errno::ACCESS));
+    }
+    Ok(())
+}
+
+/// `unlink`, `unlinkat`, `rmdir`.
+pub(super) fn unlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let flags = match request.call.name {
+        "unlinkat" => {
+            request.only_flags(2, libc::AT_REMOVEDIR)?;
+            AtFlags::from_bits_retain(request.word(2))
+        }
+        "rmdir" => AtFlags::REMOVEDIR,
+        _ => AtFlags::empty(),
+    };
+    let entry = entry(worker, request, 0)?;
+    let shared = std::sync::Arc::clone(&worker.shared);
+    let _shared = shared.entries.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = entry.path() {
+        rustix::fs::statat(&entry.parent, &*entry.last, AtFlags::SYMLINK_NOFOLLOW)?;
+        worker.require_at(request, &path, AccessSet::from(Access::Write))?;
+        if flags.contains(AtFlags::REMOVEDIR) {
+            may_go(worker, request, &path)?;
+        }
+    }
+    request.target.is_waiting()?;
+    let outcome = rustix::fs::unlinkat(&entry.parent, &*entry.last, flags);
+    shared.grants.look_again();
+    value(outcome)
+}

@@ -1,0 +1,60 @@
+//! The strict floor (SPEC section 6.2) as a type: only a [`Proof`] lets the kernel go on with a call, and only this
+//! file makes one, from what Landlock alone is known to hold.
+//!
+//! Nothing here looks at memory of the target: what is there can change after it was looked at.
+
+#![forbid(unsafe_code)]
+
+use crate::access::{Access, AccessSet};
+
+/// The proof that, whatever a request ends up naming, Landlock alone allows nothing that the law denies. For `execve`
+/// in a loose directory it is the law's own exception (SPEC section 6.3).
+#[derive(Debug)]
+pub(super) struct Proof(());
+
+/// What Landlock holds without the supervisor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Floor {
+    /// The accesses that Landlock grants somewhere although the law denies them.
+    loose: AccessSet,
+    /// Landlock also denies no open that the law allows, so that the kernel's answer is the right one.
+    holds_opens: bool,
+}
+
+impl Floor {
+    /// From the accesses that loose directories leave to the supervisor.
+    pub(super) fn new(loose: AccessSet, holds_opens: bool) -> Floor {
+        Floor { loose, holds_opens }
+    }
+
+    /// Is the kernel's answer to an open also never stricter than the law?
+    pub(super) fn holds_opens(self) -> bool {
+        self.holds_opens
+    }
+
+    /// An open whose accesses are known from registers.
+    pub(super) fn open(self, access: AccessSet) -> Option<Proof> {
+        access.intersection(self.loose).is_empty().then_some(Proof(()))
+    }
+
+    /// An open whose flags are in memory: any access.
+    pub(super) fn open_with_flags_in_memory(self) -> Option<Proof> {
+        self.open(Access::Read.into())
+    }
+
+    /// Landlock never grants the making of a socket where the law denies it, and an address of another family names
+    /// no file.
+    pub(super) fn bind(self) -> Proof {
+        Proof(())
+    }
+
+    /// The kernel executes; nobody can do it for the target. Landlock denies what is not in a loose directory.
+    pub(super) fn execute(self) -> Proof {
+        Proof(())
+    }
+
+    /// A call whose arguments are registers that name nobody but the caller.
+    pub(super) fn own_thread(self) -> Proof {
+        Proof(())
+    }
+}

@@ -1,0 +1,71 @@
+//! Mode, owner and length.
+
+#![forbid(unsafe_code)]
+
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Uid};
+use rustix::io::Errno;
+
+use super::answer::{Answered, io_value, value};
+use super::pin::{Pinned, through};
+use super::request::Request;
+use super::worker::Worker;
+use crate::access::Access;
+
+/// The object, if the law allows to change it.
+pub(super) fn changeable(worker: &mut Worker, request: &Request<'_>) -> Result<Pinned, Errno> {
+    let object = worker.object(request, 0)?;
+    worker.require(request, &object.name, Access::Write.into())?;
+    request.target.is_waiting()?;
+    Ok(object)
+}
+
+/// `chmod`, `fchmod`, `fchmodat`, `fchmodat2`.
+pub(super) fn chmod(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let mode = match request.call.name {
+        "chmod" | "fchmod" => request.word(1),
+        "fchmodat2" => {
+            request.only_flags(3, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH)?;
+            request.word(2)
+        }
+        _ => request.word(2),
+    };
+    let object = changeable(worker, request)?;
+    let kind = rustix::fs::fstat(&object.fd)?.st_mode;
+    if FileType::from_raw_mode(kind) == FileType::Symlink {
+        return Err(Errno::OPNOTSUPP);
+    }
+    let mode = Mode::from_bits_retain(mode & 0o7777);
+    value(rustix::fs::chmodat(CWD, through(&object.fd), mode, AtFlags::empty()))
+}
+
+/// `chown`, `lchown`, `fchown`, `fchownat`.
+pub(super) fn chown(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let first = match request.call.name {
+        "fchownat" => {
+            request.only_flags(4, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH)?;
+            2
+        }
+        _ => 1,
+    };
+    // -1 leaves the owner as it is.
+    let known = |word: u32| (word != u32::MAX).then_some(word);
+    let (owner, group) = (known(request.word(first)), known(request.word(first + 1)));
+    let object = changeable(worker, request)?;
+    value(rustix::fs::chownat(
+        &object.fd,
+        c"",
+        owner.map(Uid::from_raw),
+        group.map(Gid::from_raw),
+        AtFlags::EMPTY_PATH,
+    ))
+}
+
+/// `truncate`.
+pub(super) fn truncate(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let length = request.arguments[1].cast_signed();
+    if length < 0 {
+        return Err(Errno::INVAL);
+    }
+    let object = changeable(worker, request)?;
+    io_value(crate::sys::calls::truncate(&through(&object.fd), length))
+}

@@ -1,0 +1,166 @@
+//! The supervisor: answers the system calls that Landlock alone cannot judge (seccomp_unotify(2)).
+//!
+//! A request is judged on objects that are held, and performed here; the target gets the result. The kernel goes on
+//! with a call only by a [`floor::Proof`]. Whatever cannot be read, found or understood is denied.
+//!
+//! Nothing here decides: every answer asks the law of `decide`. This process's own authority is never lent: `/proc/self`
+//! is the target's, other processes' `/proc` is nobody's, and no terminal becomes this process's.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod attributes;
+mod create;
+mod entry;
+mod exec;
+mod floor;
+mod grants;
+mod handlers;
+mod lookup;
+mod members;
+mod metadata;
+mod moving;
+mod open;
+mod pin;
+mod pool;
+mod process;
+mod request;
+mod socket;
+mod target;
+mod terminal;
+mod walk;
+mod worker;
+mod xattr;
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::sync::{Arc, Mutex, RwLock};
+
+use self::floor::Floor;
+use self::grants::Grants;
+use self::lookup::Ways;
+use self::worker::Shared;
+use crate::compile::{Plan, What};
+use crate::decide::{Decider, Law};
+use crate::journal::{Journal, JournalError, Rules, Summary};
+use crate::policy::{JournalPlace, Listen, Logging, Origin};
+
+/// Everything that is needed to answer for one target, made before it starts.
+pub(crate) struct Supervisor {
+    law: Arc<Law>,
+    ways: Ways,
+    floor: Floor,
+    watches_executions: bool,
+    grants: Grants,
+    granted: HashSet<(u64, u64)>,
+    listen: Option<Listen>,
+    diary: Diary,
+}
+
+/// What the journal will need.
+struct Diary {
+    logging: Logging,
+    place: JournalPlace,
+    rules: Rules,
+    policy: Box<[u8]>,
+    mode: &'static str,
+    arguments: Vec<Box<[u8]>>,
+    tell: Box<dyn Fn(&JournalError) + Send + Sync>,
+}
+
+/// The threads that answer, and the journal.
+pub(crate) struct Serving {
+    journal: Journal,
+}
+
+impl Supervisor {
+    /// Prepares to answer as the plan says.
+    pub(crate) fn new(plan: &Plan) -> Supervisor {
+        let policy = plan.policy();
+        let law = Arc::clone(&policy.law);
+        let mut decider = Decider::new(Arc::clone(&law));
+        let files = plan.rules.iter().filter(|rule| rule.what == What::File);
+        let inode = |path: &Path| {
+            std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+        };
+        let name = policy
+            .name
+            .as_ref()
+            .map_or(Origin::DEFAULT.as_bytes(), |file| file.as_os_str().as_bytes());
+        let loose = plan.loose_access();
+        Supervisor {
+            ways: Ways::find(&mut decider),
+            floor: Floor::new(loose, plan.holds_opens()),
+            watches_executions: !loose.is_empty(),
+            grants: Grants::new(plan.rules.iter().map(|rule| &rule.path)),
+            granted: files.filter_map(|rule| inode(rule.path.as_path())).collect(),
+            listen: policy.listen,
+            diary: Diary {
+                logging: policy.logging.clone(),
+                place: policy.journal.clone(),
+                rules: policy.into(),
+                policy: name.into(),
+                mode: plan.mode().name(),
+                arguments: Vec::new(),
+                tell: Box::new(|_| ()),
+            },
+            law,
+        }
+    }
+
+    /// The command that the journal's first line tells of.
+    pub(crate) fn names(&mut self, command: &Command) {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        self.diary.arguments = words.map(|word| word.as_bytes().into()).collect();
+    }
+
+    /// Calls this, once at most, if lines of the journal are lost.
+    pub(crate) fn tells(&mut self, tell: impl Fn(&JournalError) + Send + Sync + 'static) {
+        self.diary.tell = Box::new(tell);
+    }
+
+    /// Starts the threads that answer. They inherit the credentials and the Landlock domain of the calling thread.
+    ///
+    /// # Errors
+    /// When no thread can be made, or the kernel's structures are unknown.
+    pub(crate) fn serve(self, listener: OwnedFd) -> io::Result<Serving> {
+        if !crate::sys::notify::is_supported_size() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        crate::sys::notify::wake_on_same_cpu(listener.as_fd());
+        let diary = self.diary;
+        let journal = Journal::prepare(&diary.logging, &diary.place, diary.rules, diary.tell);
+        let journal = journal.start();
+        journal.started(diary.policy, diary.mode, diary.arguments);
+        let shared = Shared {
+            listener,
+            calls: worker::calls(),
+            ways: self.ways,
+            floor: self.floor,
+            journal: journal.clone(),
+            listen: self.listen,
+            granted: self.granted,
+            grants: self.grants,
+            entries: RwLock::new(()),
+            executing: Mutex::new(HashMap::new()),
+            watches_executions: self.watches_executions,
+        };
+        pool::start(Arc::new(shared), self.law)?;
+        Ok(Serving { journal })
+    }
+}
+
+impl Serving {
+    /// Closes the journal, when nobody of the target is left. The threads that answered end by themselves.
+    pub(crate) fn finish(self, status: Option<ExitStatus>) -> Summary {
+        if let Some(status) = status {
+            self.journal.ended(status);
+        }
+        self.journal.finish()
+    }
+}

@@ -1,0 +1,152 @@
+//! Renames and links: an object under another name, where the law may say otherwise.
+
+#![forbid(unsafe_code)]
+
+use std::sync::{Arc, PoisonError};
+
+use rustix::fs::{AtFlags, CWD, FileType, RenameFlags, Stat};
+use rustix::io::Errno;
+
+use super::answer::{Answered, value};
+use super::entry::{entry, may_be_link, may_go};
+use super::pin::{Entry, Name, through};
+use super::request::Request;
+use super::worker::Worker;
+use crate::access::{Access, AccessSet};
+use crate::path::AbsPath;
+
+/// `rename`, `renameat`, `renameat2`.
+pub(super) fn rename(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let flags = match request.call.name {
+        "renameat2" => RenameFlags::from_bits_retain(request.word(4)),
+        _ => RenameFlags::empty(),
+    };
+    let known = RenameFlags::NOREPLACE | RenameFlags::EXCHANGE | RenameFlags::WHITEOUT;
+    let alone = RenameFlags::EXCHANGE;
+    if !known.contains(flags) || flags.contains(alone) && flags != alone {
+        return Err(Errno::INVAL);
+    }
+    if flags.contains(RenameFlags::WHITEOUT) {
+        // It leaves a device node behind.
+        return Err(Errno::ACCESS);
+    }
+    let (from, to) = (entry(worker, request, 0)?, entry(worker, request, 1)?);
+    let shared = Arc::clone(&worker.shared);
+    let _alone = shared.entries.write().unwrap_or_else(PoisonError::into_inner);
+    if let (Some(a), Some(b)) = (from.path(), to.path()) {
+        let moved = stat(&from)?;
+        let replaced = match stat(&to) {
+            Ok(stat) => Some(stat),
+            Err(Errno::NOENT) => None,
+            Err(errno) => return Err(errno),
+        };
+        if flags.contains(RenameFlags::NOREPLACE) && replaced.is_some() {
+            return Err(Errno::EXIST);
+        }
+        let exchanged = flags.contains(RenameFlags::EXCHANGE);
+        if exchanged && replaced.is_none() {
+            return Err(Errno::NOENT);
+        }
+        let write = AccessSet::from(Access::Write);
+        worker.require_at(request, &a, write)?;
+        worker.require_at(request, &b, write)?;
+        may_move(worker, request, &moved, &a, &b)?;
+        if let Some(replaced) = &replaced {
+            if is(replaced, FileType::Directory) {
+                may_go(worker, request, &b)?;
+            }
+            if exchanged {
+                may_move(worker, request, replaced, &b, &a)?;
+            }
+        }
+    }
+    request.target.is_waiting()?;
+    let outcome =
+        rustix::fs::renameat_with(&from.parent, &*from.last, &to.parent, &*to.last, flags);
+    shared.grants.look_again();
+    value(outcome)
+}
+
+fn stat(entry: &Entry) -> Result<Stat, Errno> {
+    rustix::fs::statat(&entry.parent, &*entry.last, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+fn is(stat: &Stat, kind: FileType) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == kind
+}
+
+/// Refuses a move that would change what the law decides about the object, or anything beneath it.
+fn may_move(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    moved: &Stat,
+    a: &AbsPath,
+    b: &AbsPath,
+) -> Result<(), Errno> {
+    may_be_named(worker, request, moved, a, b)?;
+    if is(moved, FileType::Directory) {
+        may_go(worker, request, a)?;
+        may_go(worker, request, b)?;
+        let (from, to) = (worker.decider.walk_exactly(a), worker.decider.walk_exactly(b));
+        if !worker.decider.decides_alike(from, to) {
+            return Err(worker.refuse(request, b, Access::Write.into(), None, Errno::XDEV));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a name that allows what the other one denies, and a link where links lead astray.
+fn may_be_named(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    object: &Stat,
+    a: &AbsPath,
+    b: &AbsPath,
+) -> Result<(), Errno> {
+    let (before, after) = (worker.allowed(a), worker.allowed(b));
+    let gained = Access::ALL.into_iter().find(|one| after.contains(*one) && !before.contains(*one));
+    if let Some(access) = gained {
+        return Err(worker.refuse(request, a, access.into(), None, Errno::XDEV));
+    }
+    // A grant on the file itself would go with it.
+    let is_granted = worker.shared.granted.contains(&(object.st_dev, object.st_ino));
+    if is_granted && before != after {
+        return Err(worker.refuse(request, b, Access::Write.into(), None, Errno::XDEV));
+    }
+    if is(object, FileType::Symlink) { may_be_link(worker, request, b) } else { Ok(()) }
+}
+
+/// `link`, `linkat`.
+pub(super) fn link(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    if request.call.name == "linkat" {
+        request.only_flags(4, libc::AT_SYMLINK_FOLLOW | libc::AT_EMPTY_PATH)?;
+    }
+    let object = worker.object(request, 0)?;
+    let to = entry(worker, request, 1)?;
+    let shared = Arc::clone(&worker.shared);
+    let _alone = shared.entries.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(b) = to.path() {
+        if stat(&to).is_ok() {
+            return Err(Errno::EXIST);
+        }
+        let write = AccessSet::from(Access::Write);
+        let linked = rustix::fs::fstat(&object.fd)?;
+        worker.require(request, &object.name, write)?;
+        worker.require_at(request, &b, write)?;
+        match &object.name {
+            Name::Path(a) => may_be_named(worker, request, &linked, a, &b)?,
+            // A file that the target made without a name, and can write: it knows what is in it.
+            Name::Nameless(allowed) if !allowed.contains(Access::Read) => {
+                let reads = worker.allows(&b, Access::Read.into());
+                if reads && linked.st_nlink != 0 {
+                    return Err(Errno::XDEV);
+                }
+            }
+            Name::Nameless(_) => {}
+        }
+    }
+    request.target.is_waiting()?;
+    // Through its link in /proc, so that it is the very object that was judged.
+    let from = through(&object.fd);
+    value(rustix::fs::linkat(CWD, from, &to.parent, &*to.last, AtFlags::SYMLINK_FOLLOW))
+}

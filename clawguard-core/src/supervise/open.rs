@@ -1,0 +1,378 @@
+//! Opens: the target gets a descriptor of what was judged, or the errno that the kernel would have given.
+
+#![forbid(unsafe_code)]
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use super::answer::{Answer, Answered, OnExec};
+use super::create;
+use super::lookup::{Follow, Kind, NO_LINKS};
+use super::pin::{Name, Pinned, through};
+use super::request::Request;
+use super::target::Base;
+use super::terminal;
+use super::worker::Worker;
+use crate::access::{Access, AccessSet};
+use crate::syscalls::{Need, OpenFlags, Place};
+
+/// `VALID_OPEN_FLAGS` of linux/fcntl.h: the others mean nothing to `open`, and are an error to `openat2`.
+const VALID: OFlags = OFlags::from_bits_retain(0o37_777_703);
+
+/// The permissions that a mode may have (`S_IALLUGO`).
+const MODES: u64 = 0o7777;
+
+/// Bytes of `struct open_how`, and of the page beyond which the kernel reads none.
+const OPEN_HOW: u64 = 24;
+const MOST_OPEN_HOW: u64 = 4096;
+
+/// How a file is opened, copied once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    pub(super) flags: OFlags,
+    pub(super) mode: Mode,
+    pub(super) resolve: ResolveFlags,
+}
+
+impl How {
+    pub(super) fn has(&self, flag: i32) -> bool {
+        self.flags.bits() & flag as u32 == flag as u32
+    }
+
+    /// What the open asks of a file that exists.
+    pub(super) fn access(&self) -> AccessSet {
+        let bits = self.flags.bits() as i32;
+        let mut access = match bits & libc::O_ACCMODE {
+            libc::O_RDONLY => AccessSet::from(Access::Read),
+            libc::O_WRONLY => AccessSet::from(Access::Write),
+            // 3 is for ioctl alone, and asks for both (man open(2)).
+            _ => AccessSet::from(Access::Read).with(Access::Write),
+        };
+        if bits & libc::O_TRUNC != 0 {
+            access = access.with(Access::Write);
+        }
+        access
+    }
+
+    fn on_exec(&self) -> OnExec {
+        if self.has(libc::O_CLOEXEC) { OnExec::Close } else { OnExec::Keep }
+    }
+
+    pub(super) fn answer(&self, fd: OwnedFd) -> Answer {
+        Answer::Descriptor(fd, self.on_exec())
+    }
+
+    pub(super) fn follow(&self) -> Follow {
+        if self.has(libc::O_NOFOLLOW) { Follow::No } else { Follow::Yes }
+    }
+
+    /// Is anything asked of the way there, besides no links?
+    fn is_restricted(&self) -> bool {
+        !self.resolve.is_empty()
+    }
+
+    /// For opening a pinned object: its name is no longer looked up.
+    fn of_pinned(&self) -> OFlags {
+        self.flags.difference(OFlags::NOFOLLOW | OFlags::CREATE | OFlags::EXCL)
+            | OFlags::NOCTTY
+            | OFlags::CLOEXEC
+    }
+
+    /// For opening what exists by name.
+    fn by_name(&self) -> OFlags {
+        self.making().difference(OFlags::CREATE | OFlags::EXCL)
+    }
+
+    /// For making a file.
+    pub(super) fn making(&self) -> OFlags {
+        self.flags | OFlags::NOCTTY | OFlags::CLOEXEC
+    }
+
+    /// A directory is never what an open was asked to make.
+    fn refuse_directory(&self, kind: FileType) -> Result<(), Errno> {
+        let writes = self.access().contains(Access::Write) || self.has(libc::O_CREAT);
+        if kind == FileType::Directory && writes { Err(Errno::ISDIR) } else { Ok(()) }
+    }
+
+    /// Does a failed open change anything, if it fails only when the descriptor is handed over?
+    fn changes(&self) -> bool {
+        self.has(libc::O_CREAT) || self.has(libc::O_TRUNC) || self.has(libc::O_TMPFILE)
+    }
+}
+
+/// `open`, `openat`, `creat`, `openat2`.
+pub(super) fn open(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let judged = request.judged()?;
+    let object = judged.objects.first().ok_or(Errno::NOSYS)?;
+    let how = how(request, object.need)?;
+    let (base, address) = match object.place {
+        Place::Path { path, .. } => (Base::WorkingDirectory, path),
+        Place::At { dirfd, path, .. } => {
+            (Base::from_argument(request.arguments[usize::from(dirfd)]), path)
+        }
+        Place::Descriptor(_) | Place::Address { .. } => return Err(Errno::NOSYS),
+    };
+    if how.has(libc::O_PATH) {
+        let known = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+        if how.flags.bits() & !(known as u32) != 0 {
+            return Err(Errno::INVAL);
+        }
+        // Only openat2 comes here: an O_PATH descriptor cannot be handed over, and its flags are no proof.
+        let proof = worker.shared.floor.open_with_flags_in_memory();
+        return proof.map(Answer::Continue).ok_or(Errno::NOSYS);
+    }
+    let path = request.target.path(request.arguments[usize::from(address)])?;
+    if path.is_empty() {
+        return Err(Errno::NOENT);
+    }
+    if worker.shared.floor.holds_opens()
+        && let Some(proof) = worker.shared.floor.open_with_flags_in_memory()
+        && is_allowed(worker, request, &how, base, &path)?
+    {
+        return Ok(Answer::Continue(proof));
+    }
+    if how.changes() {
+        request.target.has_room()?;
+    }
+    let opened = match (how.has(libc::O_TMPFILE), how.has(libc::O_CREAT)) {
+        (true, _) => create::unnamed(worker, request, &how, base, &path),
+        (false, true) => create::open(worker, request, &how, base, &path),
+        (false, false) => existing(worker, request, &how, base, &path),
+    };
+    // The kernel takes a descriptor before it looks at the path.
+    opened.map_err(|errno| request.target.has_room().err().unwrap_or(errno))
+}
+
+/// Would the law allow it, by a path that is its own real path? Then there is nothing to tell, and the kernel goes on.
+fn is_allowed(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    how: &How,
+    base: Base,
+    path: &[u8],
+) -> Result<bool, Errno> {
+    let Some(quick) = worker.shared.ways.quick(request.target, base, path)? else {
+        return Ok(false);
+    };
+    let mut access = how.access();
+    if how.has(libc::O_CREAT) || how.has(libc::O_TMPFILE) {
+        access = access.with(Access::Write);
+    }
+    if !worker.allows(&quick.path, access) || !worker.shared.grants.stands(&quick.path) {
+        return Ok(false);
+    }
+    worker.note_allowed(request, &quick.path, access);
+    Ok(true)
+}
+
+/// The flags, wherever they are.
+fn how(request: &Request<'_>, need: Need) -> Result<How, Errno> {
+    let of_open = |flags: u32, mode: u32| {
+        let flags = OFlags::from_bits_retain(flags) & VALID;
+        let makes = flags.intersects(OFlags::CREATE) || flags.contains(OFlags::TMPFILE);
+        let mode = if makes { u64::from(mode) & MODES } else { 0 };
+        How { flags, mode: Mode::from_bits_retain(mode as u32), resolve: ResolveFlags::empty() }
+    };
+    match need {
+        Need::Opening(OpenFlags::Argument(index)) => {
+            let index = usize::from(index);
+            Ok(of_open(request.word(index), request.word(index + 1)))
+        }
+        Need::Opening(OpenFlags::Creat) => {
+            let flags = libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC;
+            Ok(of_open(flags as u32, request.word(1)))
+        }
+        Need::Opening(OpenFlags::OpenHow { how, size }) => {
+            let size = request.arguments[usize::from(size)];
+            open_how(request, request.arguments[usize::from(how)], size)
+        }
+        Need::Access(_) | Need::AccessMode(_) => Err(Errno::NOSYS),
+    }
+}
+
+/// `struct open_how`, as copy_struct_from_user reads it.
+fn open_how(request: &Request<'_>, address: u64, size: u64) -> Result<How, Errno> {
+    if size < OPEN_HOW {
+        return Err(Errno::INVAL);
+    }
+    if size > MOST_OPEN_HOW {
+        return Err(Errno::TOOBIG);
+    }
+    let mut bytes = vec![0u8; usize::try_from(size).map_err(|_| Errno::TOOBIG)?];
+    request.target.fill(address, &mut bytes)?;
+    let word = |index: usize| {
+        let mut word = [0u8; 8];
+        word.copy_from_slice(&bytes[index * 8..index * 8 + 8]);
+        u64::from_ne_bytes(word)
+    };
+    if bytes[OPEN_HOW as usize..].iter().any(|&byte| byte != 0) {
+        return Err(Errno::TOOBIG);
+    }
+    let narrow = |wide: u64| u32::try_from(wide).map_err(|_| Errno::INVAL);
+    let how = How {
+        flags: OFlags::from_bits_retain(narrow(word(0))?),
+        mode: Mode::from_bits_retain(narrow(word(1))?),
+        resolve: ResolveFlags::from_bits_retain(word(2)),
+    };
+    let makes = how.has(libc::O_CREAT) || how.has(libc::O_TMPFILE);
+    let modes = if makes { MODES } else { 0 };
+    if u64::from(how.mode.bits()) & !modes != 0 || !VALID.contains(how.flags) {
+        return Err(Errno::INVAL);
+    }
+    Ok(how)
+}
+
+/// Opens what exists.
+pub(super) fn existing(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    how: &How,
+    base: Base,
+    path: &[u8],
+) -> Answered {
+    if how.is_restricted() {
+        return restricted(worker, request, how, base, path);
+    }
+    if let Some(answered) = quickly(worker, request, how, base, path)? {
+        return Ok(answered);
+    }
+    let kind = if how.has(libc::O_DIRECTORY) { Kind::Directory } else { Kind::Any };
+    let pinned = worker.shared.ways.object(request.target, base, path, how.follow(), kind)?;
+    open_pinned(worker, request, how, &pinned)
+}
+
+/// One judgement and one open, where the path is its own real path; none if it may not be.
+fn quickly(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    how: &How,
+    base: Base,
+    path: &[u8],
+) -> Result<Option<Answer>, Errno> {
+    let Some(quick) = worker.shared.ways.quick(request.target, base, path)? else {
+        return Ok(None);
+    };
+    if is_special(quick.path.as_bytes()) || !worker.allows(&quick.path, how.access()) {
+        return Ok(None);
+    }
+    match rustix::fs::openat2(CWD, &*quick.text, how.by_name(), Mode::empty(), NO_LINKS) {
+        Ok(fd) => {
+            if how.has(libc::O_CREAT) {
+                how.refuse_directory(kind_of(&fd)?)?;
+            }
+            worker.note_allowed(request, &quick.path, how.access());
+            Ok(Some(how.answer(fd)))
+        }
+        Err(Errno::LOOP) => Ok(None),
+        Err(errno) if quick.is_conclusive => Err(errno),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Devices may be terminals, or block.
+fn is_special(path: &[u8]) -> bool {
+    const PLAIN: [&[u8]; 5] =
+        [b"/dev/null", b"/dev/zero", b"/dev/full", b"/dev/random", b"/dev/urandom"];
+    path.starts_with(b"/dev/") && !path.starts_with(b"/dev/shm/") && !PLAIN.contains(&path)
+}
+
+/// Opens an object that is held, by its real name's leave.
+pub(super) fn open_pinned(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    how: &How,
+    pinned: &Pinned,
+) -> Answered {
+    let kind = kind_of(&pinned.fd)?;
+    if kind == FileType::Symlink {
+        return Err(Errno::LOOP);
+    }
+    how.refuse_directory(kind)?;
+    worker.require(request, &pinned.name, how.access())?;
+    if kind == FileType::CharacterDevice
+        && let Some(fd) = terminal::controlling(request.target, how, pinned)?
+    {
+        return Ok(how.answer(fd));
+    }
+    if how.has(libc::O_NOFOLLOW)
+        && let Some(fd) = open_again(how, pinned, kind)?
+    {
+        return Ok(how.answer(fd));
+    }
+    let fd = rustix::fs::openat(CWD, through(&pinned.fd), how.of_pinned(), Mode::empty())?;
+    Ok(how.answer(fd))
+}
+
+/// O_NOFOLLOW stays among the flags that F_GETFL gives, and a link in /proc must be followed: so the object is opened
+/// by name, if the name still leads to it.
+fn open_again(how: &How, pinned: &Pinned, kind: FileType) -> Result<Option<OwnedFd>, Errno> {
+    if kind == FileType::Directory {
+        return rustix::fs::openat(&pinned.fd, c".", how.by_name(), Mode::empty()).map(Some);
+    }
+    let Name::Path(path) = &pinned.name else { return Ok(None) };
+    if kind != FileType::RegularFile || how.changes() {
+        return Ok(None);
+    }
+    match rustix::fs::openat2(CWD, path.as_path(), how.by_name(), Mode::empty(), NO_LINKS) {
+        Ok(fd) if super::pin::is_same(&fd, &pinned.fd)? => Ok(Some(fd)),
+        Ok(_) | Err(_) => Ok(None),
+    }
+}
+
+fn kind_of(fd: &OwnedFd) -> Result<FileType, Errno> {
+    Ok(FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode))
+}
+
+/// `openat2` with rules for the way: the kernel applies them, from the target's own directory.
+fn restricted(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    how: &How,
+    base: Base,
+    path: &[u8],
+) -> Answered {
+    let known = ResolveFlags::NO_XDEV
+        | ResolveFlags::NO_MAGICLINKS
+        | ResolveFlags::NO_SYMLINKS
+        | ResolveFlags::BENEATH
+        | ResolveFlags::IN_ROOT
+        | ResolveFlags::from_bits_retain(RESOLVE_CACHED);
+    if !known.contains(how.resolve)
+        || how.resolve.contains(ResolveFlags::BENEATH | ResolveFlags::IN_ROOT)
+    {
+        return Err(Errno::INVAL);
+    }
+    let pinned = pin_restricted(request, how, base, path)?;
+    if let Name::Path(name) = &pinned.name
+        && worker.shared.ways.is_proc(name)
+    {
+        // The kernel took `/proc/self` for this process.
+        let kind = if how.has(libc::O_DIRECTORY) { Kind::Directory } else { Kind::Any };
+        let walked = worker.shared.ways.object(request.target, base, path, how.follow(), kind)?;
+        return open_pinned(worker, request, how, &walked);
+    }
+    open_pinned(worker, request, how, &pinned)
+}
+
+/// `RESOLVE_CACHED` of linux/openat2.h.
+const RESOLVE_CACHED: u64 = 0x20;
+
+pub(super) fn pin_restricted(
+    request: &Request<'_>,
+    how: &How,
+    base: Base,
+    path: &[u8],
+) -> Result<Pinned, Errno> {
+    let from = request.target.directory(base)?;
+    let kept = OFlags::NOFOLLOW | OFlags::DIRECTORY;
+    let flags = OFlags::PATH | OFlags::CLOEXEC | how.flags.intersection(kept);
+    let resolve = how.resolve.difference(ResolveFlags::from_bits_retain(RESOLVE_CACHED))
+        | ResolveFlags::NO_MAGICLINKS;
+    let fd = rustix::fs::openat2(&from, path, flags, Mode::empty(), resolve)?;
+    match super::pin::name_of(&fd)? {
+        Some(name) => Ok(Pinned { fd, name: Name::Path(name) }),
+        None => Err(Errno::NOENT),
+    }
+}

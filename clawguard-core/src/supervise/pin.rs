@@ -1,0 +1,131 @@
+//! Objects and directory entries that are held, so that nobody can exchange them between judging and acting.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use crate::access::AccessSet;
+use crate::path::AbsPath;
+
+/// An object, held with `O_PATH` or open.
+#[derive(Debug)]
+pub(super) struct Pinned {
+    pub(super) fd: OwnedFd,
+    pub(super) name: Name,
+}
+
+/// The name by which the law judges an object.
+#[derive(Clone, Debug)]
+pub(super) enum Name {
+    /// Its real path.
+    Path(AbsPath),
+    /// It has none (a pipe, a deleted file): the descriptor that it was reached through allows this.
+    Nameless(AccessSet),
+}
+
+/// A directory, held, and a name in it, of something or of nothing yet.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) parent: OwnedFd,
+    /// The directory's real path.
+    pub(super) directory: AbsPath,
+    /// The last component as written: with the slashes behind it, and perhaps `.`, `..` or `/`.
+    pub(super) last: CString,
+}
+
+impl Entry {
+    /// The last component alone; none for `.`, `..` and `/`, which no call makes, moves or removes.
+    pub(super) fn name(&self) -> Option<&[u8]> {
+        let last = self.last.as_bytes();
+        let end = last.iter().rposition(|&byte| byte != b'/')?;
+        match &last[..=end] {
+            b"." | b".." => None,
+            name => Some(name),
+        }
+    }
+
+    /// The entry's real path.
+    pub(super) fn path(&self) -> Option<AbsPath> {
+        self.name().map(|name| self.directory.join(name))
+    }
+
+    pub(super) fn has_slash(&self) -> bool {
+        self.last.as_bytes().ends_with(b"/")
+    }
+}
+
+/// Opening a link in /proc leads to the very object, whatever its name is by now.
+pub(super) fn through(fd: &OwnedFd) -> CString {
+    CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).unwrap_or_default()
+}
+
+/// What the kernel calls an object; none if it has no name, or no longer.
+pub(super) fn name_of(fd: &OwnedFd) -> Result<Option<AbsPath>, Errno> {
+    let text = match rustix::fs::readlink(through(fd), Vec::with_capacity(256)) {
+        Err(Errno::NAMETOOLONG) => return climb(fd).map(Some),
+        text => text?.into_bytes(),
+    };
+    let Ok(path) = AbsPath::parse(&text) else { return Ok(None) };
+    // "x (deleted)" is the name of a file, or what the kernel says of a deleted `x`.
+    if text.ends_with(b" (deleted)") && !leads_to(&path, fd)? {
+        return Ok(None);
+    }
+    Ok(Some(path))
+}
+
+/// Directories above each other whose names are found one by one, at most.
+const HEIGHT: usize = 4096;
+
+/// The name of a directory that is longer than the kernel tells: from the nearest directory above whose name it does
+/// tell, by looking for each one in the one above it.
+fn climb(fd: &OwnedFd) -> Result<AbsPath, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut at = rustix::fs::openat(fd, c".", flags, Mode::empty())?;
+    let mut names = Vec::new();
+    for _ in 0..HEIGHT {
+        let above = rustix::fs::openat(&at, c"..", flags, Mode::empty())?;
+        names.push(name_in(&above, &at)?);
+        match rustix::fs::readlink(through(&above), Vec::with_capacity(256)) {
+            Err(Errno::NAMETOOLONG) => at = above,
+            text => {
+                let path = AbsPath::parse(text?.as_bytes()).map_err(|_| Errno::NOENT)?;
+                return Ok(names.iter().rev().fold(path, |path, name| path.join(name)));
+            }
+        }
+    }
+    Err(Errno::NAMETOOLONG)
+}
+
+fn name_in(directory: &OwnedFd, child: &OwnedFd) -> Result<Vec<u8>, Errno> {
+    let wanted = rustix::fs::fstat(child)?;
+    for entry in rustix::fs::Dir::read_from(directory)? {
+        let entry = entry?;
+        if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let found = rustix::fs::statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+        if found.is_ok_and(|found| (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino)) {
+            return Ok(entry.file_name().to_bytes().to_vec());
+        }
+    }
+    Err(Errno::NOENT)
+}
+
+fn leads_to(path: &AbsPath, fd: &OwnedFd) -> Result<bool, Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(CWD, path.as_path(), flags, Mode::empty(), resolve) {
+        Ok(found) => is_same(&found, fd),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Are these the same inode?
+pub(super) fn is_same(a: impl AsFd, b: impl AsFd) -> Result<bool, Errno> {
+    let (a, b) = (rustix::fs::fstat(a)?, rustix::fs::fstat(b)?);
+    Ok((a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}

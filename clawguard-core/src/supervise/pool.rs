@@ -1,0 +1,209 @@
+//! The threads that answer, and the one that watches them.
+//!
+//! The first ones run under `SCHED_IDLE`, so that whoever they wake stays on its CPU (docs/kernel.md). Where all of
+//! them are busy, or starve, more are started under the default policy, up to a bound: nobody waits for another's
+//! FIFO or slow file system.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::target::Target;
+use super::worker::{Shared, Worker};
+use crate::decide::{Decider, Law};
+use crate::sys;
+
+/// Threads at most.
+const MOST: usize = 256;
+
+/// How often the watcher looks while there is work, and how long it goes on without.
+const TICK: Duration = Duration::from_millis(20);
+const QUIET_TICKS: u32 = 50;
+
+/// After this long a call is looked at: its caller may have died, or be meant to handle a signal.
+const LONG: Duration = Duration::from_millis(200);
+
+/// An additional thread that had nothing to do for this long ends.
+const IDLE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+
+/// What a thread is doing.
+#[derive(Default)]
+struct Slot {
+    /// The request that it answers, and since when: milliseconds after the start, plus one. 0: none.
+    id: AtomicU64,
+    since: AtomicU64,
+    /// The thread that asks.
+    caller: AtomicU32,
+    /// This thread.
+    tid: AtomicI32,
+}
+
+/// What the threads and the watcher share.
+struct Pool {
+    shared: Arc<Shared>,
+    law: Arc<Law>,
+    start: Instant,
+    received: AtomicU64,
+    running: AtomicUsize,
+    slots: Mutex<Vec<Arc<Slot>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    Regular,
+    Additional,
+}
+
+/// Starts the threads; they end when nobody is left who could ask.
+pub(super) fn start(shared: Arc<Shared>, law: Arc<Law>) -> io::Result<()> {
+    let pool = Arc::new(Pool {
+        shared,
+        law,
+        start: Instant::now(),
+        received: AtomicU64::new(0),
+        running: AtomicUsize::new(0),
+        slots: Mutex::new(Vec::new()),
+    });
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    for _ in 0..cpus.clamp(1, 8) {
+        pool.add(Rank::Regular)?;
+    }
+    Builder::new().name("watch".to_owned()).spawn(move || pool.watch()).map(drop)
+}
+
+impl Pool {
+    fn add(self: &Arc<Pool>, rank: Rank) -> io::Result<()> {
+        let pool = Arc::clone(self);
+        self.running.fetch_add(1, Ordering::Relaxed);
+        let started = Builder::new().name("answer".to_owned()).spawn(move || {
+            pool.work(rank);
+            pool.running.fetch_sub(1, Ordering::Relaxed);
+        });
+        if started.is_err() {
+            self.running.fetch_sub(1, Ordering::Relaxed);
+        }
+        started.map(drop)
+    }
+
+    fn work(&self, rank: Rank) {
+        // Without a umask and a directory of its own, a thread must not answer.
+        if sys::calls::own_directory_and_umask().is_err() || sys::interrupt::allow().is_err() {
+            return;
+        }
+        rustix::process::umask(rustix::fs::Mode::empty());
+        if rank == Rank::Regular {
+            let _ = sys::calls::schedule_when_idle();
+        }
+        let slot = Arc::new(Slot::default());
+        slot.tid.store(rustix::thread::gettid().as_raw_nonzero().get(), Ordering::Relaxed);
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&slot));
+        let mut worker = Worker {
+            shared: Arc::clone(&self.shared),
+            decider: Decider::new(Arc::clone(&self.law)),
+        };
+        let listener = self.shared.listener.as_fd();
+        while rank == Rank::Regular || self.is_asked(IDLE) {
+            match sys::notify::receive(listener) {
+                Ok(notification) => {
+                    self.received.fetch_add(1, Ordering::Relaxed);
+                    slot.since.store(self.now(), Ordering::Relaxed);
+                    slot.caller.store(notification.tid, Ordering::Relaxed);
+                    slot.id.store(notification.id, Ordering::Release);
+                    worker.answer(&notification);
+                    slot.since.store(0, Ordering::Release);
+                }
+                // The caller died, or this thread was interrupted for one that did.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {
+                    if self.is_over() {
+                        break;
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        self.slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|one| !Arc::ptr_eq(one, &slot));
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    fn ready(&self, timeout: Option<&Timespec>) -> PollFlags {
+        let mut listener = [PollFd::new(&self.shared.listener, PollFlags::IN)];
+        match poll(&mut listener, timeout) {
+            Ok(_) => listener[0].revents(),
+            Err(_) => PollFlags::empty(),
+        }
+    }
+
+    /// Is somebody waiting for an answer, or does so within this time?
+    fn is_asked(&self, time: Timespec) -> bool {
+        self.ready(Some(&time)).contains(PollFlags::IN)
+    }
+
+    /// Has everybody gone who could ask?
+    fn is_over(&self) -> bool {
+        self.ready(Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).contains(PollFlags::HUP)
+    }
+
+    fn watch(self: Arc<Pool>) {
+        loop {
+            let ready = self.ready(None);
+            if ready.contains(PollFlags::HUP) {
+                return;
+            }
+            let mut quiet = 0;
+            let mut before = self.received.load(Ordering::Relaxed);
+            while quiet < QUIET_TICKS {
+                std::thread::sleep(TICK);
+                let received = self.received.load(Ordering::Relaxed);
+                let waiting = self.is_asked(Timespec { tv_sec: 0, tv_nsec: 0 });
+                if waiting && received == before && self.running.load(Ordering::Relaxed) < MOST {
+                    // Nobody took a request in all this time. If no thread can be made, those that are busy go on.
+                    let _ = self.add(Rank::Additional);
+                }
+                let busy = self.release_the_dead();
+                quiet = if waiting || busy || received != before { 0 } else { quiet + 1 };
+                before = received;
+                if self.is_over() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Interrupts threads whose caller has died, or has a signal to handle: a FIFO may never be opened at its other
+    /// end. Is any thread busy?
+    fn release_the_dead(&self) -> bool {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_busy = false;
+        for slot in slots.iter() {
+            let since = slot.since.load(Ordering::Acquire);
+            if since == 0 {
+                continue;
+            }
+            is_busy = true;
+            let id = slot.id.load(Ordering::Acquire);
+            let age = Duration::from_millis(self.now().saturating_sub(since));
+            let target = Target {
+                listener: self.shared.listener.as_fd(),
+                id,
+                tid: slot.caller.load(Ordering::Relaxed),
+            };
+            if age > LONG && (target.is_waiting().is_err() || target.has_caught_a_signal()) {
+                sys::interrupt::interrupt(slot.tid.load(Ordering::Relaxed));
+            }
+        }
+        is_busy
+    }
+}

@@ -1,0 +1,161 @@
+//! Sockets: performed on a duplicate, with a copy of the address, so that neither can be exchanged meanwhile.
+
+#![forbid(unsafe_code)]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, PoisonError};
+
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+use super::answer::{Answer, Answered, io_value};
+use super::lookup::{Follow, Kind};
+use super::request::Request;
+use super::target::Base;
+use super::worker::Worker;
+use crate::access::Access;
+use crate::policy::Listen;
+use crate::sys::calls;
+
+/// `struct sockaddr_storage` of linux/socket.h: no address is longer.
+const MOST: u32 = 128;
+
+/// The path of `struct sockaddr_un` begins here.
+const PATH: usize = 2;
+
+/// `sun_path` takes this many bytes.
+const MOST_PATH: usize = 108;
+
+/// `socket` and `socketpair` of a unix datagram socket, which could send to any path: the filter asks of no other.
+pub(super) fn datagram(_: &mut Worker, _: &Request<'_>) -> Answered {
+    Err(Errno::ACCESS)
+}
+
+/// An address, as far as it matters here.
+enum Address {
+    /// A unix socket's path.
+    Path(Vec<u8>),
+    /// An address of the network.
+    Network(IpAddr),
+    /// Something that names no file: abstract, unnamed, or of another family.
+    Other,
+}
+
+fn address(request: &Request<'_>) -> Result<(Vec<u8>, Address), Errno> {
+    let length = request.word(2);
+    if length > MOST {
+        return Err(Errno::INVAL);
+    }
+    let mut bytes = vec![0u8; length as usize];
+    request.target.fill(request.arguments[1], &mut bytes)?;
+    let kind = match bytes.as_slice() {
+        [a, b, ..] => i32::from(u16::from_ne_bytes([*a, *b])),
+        _ => libc::AF_UNSPEC,
+    };
+    let address = match (kind, &bytes[..]) {
+        (libc::AF_UNIX, bytes) if bytes.len() > PATH && bytes[PATH] != 0 => {
+            let path = bytes[PATH..].split(|&byte| byte == 0).next().unwrap_or_default();
+            Address::Path(path.to_vec())
+        }
+        (libc::AF_INET, [_, _, _, _, a, b, c, d, ..]) => {
+            Address::Network(IpAddr::V4(Ipv4Addr::new(*a, *b, *c, *d)))
+        }
+        (libc::AF_INET6, bytes) if bytes.len() >= 24 => {
+            let mut octets = [0; 16];
+            octets.copy_from_slice(&bytes[8..24]);
+            Address::Network(IpAddr::V6(Ipv6Addr::from(octets)))
+        }
+        _ => Address::Other,
+    };
+    Ok((bytes, address))
+}
+
+fn is_unix(socket: &OwnedFd) -> bool {
+    rustix::net::sockopt::socket_domain(socket)
+        .is_ok_and(|domain| domain == rustix::net::AddressFamily::UNIX)
+}
+
+/// An address of the unix family that is a link in /proc, which leads to the very object.
+fn through(fd: &OwnedFd) -> Vec<u8> {
+    let mut bytes = (libc::AF_UNIX as u16).to_ne_bytes().to_vec();
+    bytes.extend(super::pin::through(fd).into_bytes_with_nul());
+    bytes
+}
+
+/// `connect`.
+pub(super) fn connect(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let socket = request.target.duplicate(request.word(0).cast_signed())?;
+    let (bytes, address) = address(request)?;
+    let Address::Path(path) = address else {
+        // This thread's Landlock domain holds the target's: abstract names outside are out of its reach too.
+        request.target.is_waiting()?;
+        return io_value(calls::connect(socket.as_fd(), &bytes));
+    };
+    if !is_unix(&socket) || bytes.len() > PATH + MOST_PATH {
+        return io_value(calls::connect(socket.as_fd(), &bytes));
+    }
+    let ways = &worker.shared.ways;
+    let pinned =
+        ways.object(request.target, Base::WorkingDirectory, &path, Follow::Yes, Kind::Any)?;
+    worker.require(request, &pinned.name, Access::Write.into())?;
+    request.target.is_waiting()?;
+    io_value(calls::connect(socket.as_fd(), &through(&pinned.fd)))
+}
+
+/// `bind`.
+pub(super) fn bind(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let (bytes, address) = address(request)?;
+    match address {
+        Address::Network(ip) if worker.shared.listen == Some(Listen::Loopback) => {
+            let socket = request.target.duplicate(request.word(0).cast_signed())?;
+            if !ip.to_canonical().is_loopback() {
+                return Err(Errno::ACCESS);
+            }
+            request.target.is_waiting()?;
+            io_value(calls::bind(socket.as_fd(), &bytes))
+        }
+        Address::Network(_) | Address::Other if worker.shared.listen == Some(Listen::Loopback) => {
+            // The memory may be rewritten, so the kernel does not read it again.
+            let socket = request.target.duplicate(request.word(0).cast_signed())?;
+            request.target.is_waiting()?;
+            io_value(calls::bind(socket.as_fd(), &bytes))
+        }
+        Address::Network(_) | Address::Other => Ok(Answer::Continue(worker.shared.floor.bind())),
+        Address::Path(path) => bind_to_path(worker, request, &bytes, &path),
+    }
+}
+
+fn bind_to_path(worker: &mut Worker, request: &Request<'_>, bytes: &[u8], path: &[u8]) -> Answered {
+    let socket = request.target.duplicate(request.word(0).cast_signed())?;
+    if !is_unix(&socket) || bytes.len() > PATH + MOST_PATH {
+        return io_value(calls::bind(socket.as_fd(), bytes));
+    }
+    // Nothing that the target does to a name happens meanwhile, so the path leads where it was judged to lead.
+    let shared = Arc::clone(&worker.shared);
+    let _alone = shared.entries.write().unwrap_or_else(PoisonError::into_inner);
+    let base = Base::WorkingDirectory;
+    let entry = shared.ways.entry(request.target, base, path)?;
+    let Some(name) = entry.path() else { return Err(Errno::ADDRINUSE) };
+    if rustix::fs::statat(&entry.parent, &*entry.last, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+        return Err(Errno::ADDRINUSE);
+    }
+    worker.require_at(request, &name, Access::Write.into())?;
+    let bind = |directory: &OwnedFd, address: &[u8]| {
+        // The thread has a working directory of its own.
+        rustix::process::fchdir(directory)?;
+        let bound = worker.with_umask(request.target, || {
+            calls::bind(socket.as_fd(), address)
+                .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        });
+        rustix::process::chdir(c"/")?;
+        bound.map(Answer::Value)
+    };
+    // As it was written, so that getsockname gives it back, unless it means something else to this process.
+    if shared.ways.quick(request.target, base, path)?.is_some_and(|quick| quick.path == name) {
+        return bind(&request.target.directory(base)?, bytes);
+    }
+    let mut relative = (libc::AF_UNIX as u16).to_ne_bytes().to_vec();
+    relative.extend_from_slice(entry.last.as_bytes_with_nul());
+    bind(&entry.parent, &relative)
+}

@@ -1,0 +1,54 @@
+//! `/dev/tty` means the controlling terminal of whoever opens it: of the target, not of this process.
+
+#![forbid(unsafe_code)]
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{Mode, makedev};
+use rustix::io::Errno;
+
+use super::open::How;
+use super::pin::Pinned;
+use super::target::{Target, read_proc};
+
+/// Majors of the slaves of pseudo-terminals (Documentation/admin-guide/devices.txt).
+const PTS_MAJORS: std::ops::RangeInclusive<u32> = 136..=143;
+
+/// Minors of each of these majors.
+const PTS_MINORS: u32 = 256;
+
+/// The target's own terminal, if the object is `/dev/tty`.
+pub(super) fn controlling(
+    target: Target<'_>,
+    how: &How,
+    pinned: &Pinned,
+) -> Result<Option<OwnedFd>, Errno> {
+    if rustix::fs::fstat(&pinned.fd)?.st_rdev != makedev(5, 0) {
+        return Ok(None);
+    }
+    let terminal = terminal_of(&format!("/proc/{}/stat", target.tid))?;
+    if terminal == 0 {
+        return Err(Errno::NXIO);
+    }
+    // The same session: what this process calls its terminal is the target's.
+    if terminal == terminal_of("/proc/self/stat")? {
+        return Ok(None);
+    }
+    // A session of the target's own, which got its terminal from a pseudo-terminal that it had opened.
+    let (major, minor) = ((terminal >> 8) & 0xfff, (terminal & 0xff) | (terminal >> 12) & 0xfff00);
+    if !PTS_MAJORS.contains(&major) {
+        return Err(Errno::NXIO);
+    }
+    let number = (major - PTS_MAJORS.start()) * PTS_MINORS + minor;
+    let path = format!("/dev/pts/{number}");
+    rustix::fs::open(path, how.making(), Mode::empty()).map(Some)
+}
+
+/// Field 7 of proc_pid_stat(5), `tty_nr`.
+fn terminal_of(path: &str) -> Result<u32, Errno> {
+    let stat = read_proc(path)?;
+    // The command's name, in parentheses, may hold anything: fields count from its end.
+    let after = stat.rsplit_once(')').map(|(_, after)| after).ok_or(Errno::SRCH)?;
+    let field = after.split_whitespace().nth(4).ok_or(Errno::SRCH)?;
+    field.parse::<i32>().map(i32::cast_unsigned).map_err(|_| Errno::SRCH)
+}

@@ -1,0 +1,229 @@
+//! One thread's view: what all share, its own decider, and what every answer needs.
+
+#![forbid(unsafe_code)]
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, RwLock};
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+
+use super::exec::Executing;
+use super::floor::Floor;
+use super::grants::Grants;
+use super::handlers::Handler;
+use super::lookup::{Kind, Ways};
+use super::pin::{Name, Pinned, name_of};
+use super::request::{By, Named, Request};
+use super::target::{Base, Target};
+use super::walk::mode_allows;
+use super::{answer, handlers};
+use crate::access::{Access, AccessSet};
+use crate::decide::{Decider, RuleId, Verdict};
+use crate::journal::{Event, Journal, Kind as Logged, Outcome};
+use crate::path::AbsPath;
+use crate::policy::Listen;
+use crate::sys::notify::Notification;
+use crate::syscalls::Syscall;
+
+/// What all threads share.
+pub(super) struct Shared {
+    pub(super) listener: OwnedFd,
+    pub(super) calls: HashMap<i32, (&'static Syscall, Handler)>,
+    pub(super) ways: Ways,
+    pub(super) floor: Floor,
+    pub(super) journal: Journal,
+    pub(super) listen: Option<Listen>,
+    /// Files that Landlock grants by themselves, by device and inode: the grant goes wherever they go.
+    pub(super) granted: HashSet<(u64, u64)>,
+    pub(super) grants: Grants,
+    /// Who moves an entry holds it alone; who makes or removes one shares it. So what was judged is what moves.
+    pub(super) entries: RwLock<()>,
+    /// Processes that execute, and what tells that they have done it; only where a directory is loose.
+    pub(super) executing: Mutex<HashMap<u32, Executing>>,
+    pub(super) watches_executions: bool,
+}
+
+/// A thread that answers.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) decider: Decider,
+}
+
+impl Worker {
+    /// Answers one request.
+    pub(super) fn answer(&mut self, notification: &Notification) {
+        let shared = Arc::clone(&self.shared);
+        let listener = shared.listener.as_fd();
+        self.decider.tidy();
+        let target = Target { listener, id: notification.id, tid: notification.tid };
+        if shared.watches_executions {
+            self.look_at_program(target);
+        }
+        let answered = match shared.calls.get(&notification.number) {
+            Some((call, handler)) => {
+                let request = Request { target, call, arguments: notification.arguments };
+                handler(self, &request)
+            }
+            // The filter notifies of nothing else.
+            None => Err(Errno::NOSYS),
+        };
+        answer::send(listener, notification.id, answered);
+    }
+
+    /// The object with this index in the row of the call, pinned.
+    pub(super) fn object(&self, request: &Request<'_>, index: usize) -> Result<Pinned, Errno> {
+        match request.named(index)? {
+            Named::Path { base, path, follow } => {
+                let ways = &self.shared.ways;
+                ways.object(request.target, base, &path, follow, Kind::Any)
+            }
+            Named::Itself { base, by } => self.itself(request.target, base, by),
+        }
+    }
+
+    fn itself(&self, target: Target<'_>, base: Base, by: By) -> Result<Pinned, Errno> {
+        let Base::Descriptor(number) = base else {
+            let fd = target.directory(base)?;
+            let name = name_of(&fd)?.map_or(Name::Nameless(AccessSet::EMPTY), Name::Path);
+            return Ok(Pinned { fd, name });
+        };
+        let fd = target.duplicate(number)?;
+        let flags = rustix::fs::fcntl_getfl(&fd)?.bits() as i32;
+        if by == By::Number && flags & libc::O_PATH != 0 {
+            return Err(Errno::BADF);
+        }
+        let name = name_of(&fd)?.map_or(Name::Nameless(mode_allows(flags)), Name::Path);
+        if let Name::Path(path) = &name
+            && self.shared.ways.is_proc(path)
+            && !self.shared.ways.is_of_target(path)
+        {
+            return Err(Errno::ACCESS);
+        }
+        Ok(Pinned { fd, name })
+    }
+
+    /// Refuses unless the law allows each of these accesses.
+    pub(super) fn require(
+        &mut self,
+        request: &Request<'_>,
+        name: &Name,
+        access: AccessSet,
+    ) -> Result<(), Errno> {
+        match name {
+            Name::Path(path) => self.require_at(request, path, access),
+            Name::Nameless(allowed) => match access.intersection(*allowed) == access {
+                true => Ok(()),
+                false => Err(Errno::ACCESS),
+            },
+        }
+    }
+
+    pub(super) fn require_at(
+        &mut self,
+        request: &Request<'_>,
+        path: &AbsPath,
+        access: AccessSet,
+    ) -> Result<(), Errno> {
+        let state = self.decider.walk(path);
+        let decision = self.decider.decision(state);
+        let mut allowed_by = None;
+        for one in access.iter() {
+            match decision.verdict(one) {
+                Verdict::Allowed(rule) => allowed_by = Some(rule),
+                Verdict::Denied(rule) => {
+                    return Err(self.refuse(request, path, one.into(), Some(rule), Errno::ACCESS));
+                }
+                Verdict::NothingAllows => {
+                    return Err(self.refuse(request, path, one.into(), None, Errno::ACCESS));
+                }
+            }
+        }
+        if self.shared.journal.wants(Logged::Access) && !access.is_empty() {
+            self.record(request, path, access, Outcome::Allowed { rule: allowed_by });
+        }
+        Ok(())
+    }
+
+    /// Tells the journal, if it wants to know, that something was allowed.
+    pub(super) fn note_allowed(
+        &mut self,
+        request: &Request<'_>,
+        path: &AbsPath,
+        access: AccessSet,
+    ) {
+        if self.shared.journal.wants(Logged::Access) {
+            let state = self.decider.walk(path);
+            let decision = self.decider.decision(state);
+            let rule = access.iter().find_map(|one| decision.verdict(one).rule());
+            self.record(request, path, access, Outcome::Allowed { rule });
+        }
+    }
+
+    /// Tells the journal, and returns the errno.
+    pub(super) fn refuse(
+        &self,
+        request: &Request<'_>,
+        path: &AbsPath,
+        access: AccessSet,
+        rule: Option<RuleId>,
+        errno: Errno,
+    ) -> Errno {
+        if self.shared.journal.wants(Logged::Denial) {
+            let outcome = Outcome::Denied { rule, errno: errno.raw_os_error() };
+            self.record(request, path, access, outcome);
+        }
+        errno
+    }
+
+    fn record(&self, request: &Request<'_>, path: &AbsPath, access: AccessSet, outcome: Outcome) {
+        self.shared.journal.record(Event {
+            pid: request.target.process().unwrap_or(request.target.tid),
+            command: request.target.command(),
+            operation: request.call.name,
+            path: path.as_bytes().into(),
+            access,
+            outcome,
+            arguments: None,
+        });
+    }
+
+    /// Does the law allow all of these?
+    pub(super) fn allows(&mut self, path: &AbsPath, access: AccessSet) -> bool {
+        let state = self.decider.walk(path);
+        let decision = self.decider.decision(state);
+        access.iter().all(|one| decision.verdict(one).is_allowed())
+    }
+
+    /// The accesses that the law allows.
+    pub(super) fn allowed(&mut self, path: &AbsPath) -> AccessSet {
+        let state = self.decider.walk(path);
+        let decision = self.decider.decision(state);
+        Access::ALL.into_iter().filter(|one| decision.verdict(*one).is_allowed()).collect()
+    }
+
+    /// Does something with the target's umask. The thread has a umask of its own.
+    pub(super) fn with_umask<T>(
+        &self,
+        target: Target<'_>,
+        act: impl FnOnce() -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        rustix::process::umask(target.umask()?);
+        // All that was read of the target was its own, if it still waits.
+        let outcome = target.is_waiting().and_then(|()| act());
+        rustix::process::umask(Mode::empty());
+        outcome
+    }
+}
+
+/// The handlers of every call that may be notified.
+pub(super) fn calls() -> HashMap<i32, (&'static Syscall, Handler)> {
+    let arch = crate::syscalls::Arch::current();
+    crate::syscalls::table()
+        .filter_map(|call| {
+            let number = i32::try_from(call.number(arch)?).ok()?;
+            Some((number, (call, handlers::handler(call.name)?)))
+        })
+        .collect()
+}

@@ -1,0 +1,158 @@
+//! Extended attributes, in the four ways to name the object.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::CString;
+
+use rustix::fs::XattrFlags;
+use rustix::io::Errno;
+
+use super::answer::{Answer, Answered, value};
+use super::metadata::changeable;
+use super::pin::{Pinned, through};
+use super::request::Request;
+use super::worker::Worker;
+use crate::access::Access;
+
+/// `XATTR_NAME_MAX`, `XATTR_SIZE_MAX` and `XATTR_LIST_MAX` of linux/limits.h.
+const NAME_MAX: usize = 255;
+const SIZE_MAX: u64 = 65536;
+
+/// Where a call has its value: `struct xattr_args` for the newest ones, registers for the others.
+struct Value {
+    address: u64,
+    size: u64,
+    flags: u32,
+}
+
+/// The index of the first argument behind those that name the object.
+fn first(request: &Request<'_>) -> Result<usize, Errno> {
+    if request.call.name.ends_with("at") {
+        request.only_flags(2, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH)?;
+        Ok(3)
+    } else {
+        Ok(1)
+    }
+}
+
+fn name(request: &Request<'_>, index: usize) -> Result<CString, Errno> {
+    let name = request.target.text(request.arguments[index], NAME_MAX + 1);
+    let name = name.map_err(|errno| match errno {
+        Errno::NAMETOOLONG => Errno::RANGE,
+        errno => errno,
+    })?;
+    if name.is_empty() {
+        return Err(Errno::RANGE);
+    }
+    CString::new(name).map_err(|_| Errno::RANGE)
+}
+
+fn value_of(request: &Request<'_>, first: usize) -> Result<Value, Errno> {
+    if !request.call.name.ends_with("at") {
+        return Ok(Value {
+            address: request.arguments[first + 1],
+            size: request.arguments[first + 2],
+            flags: if first + 3 < 6 { request.word(first + 3) } else { 0 },
+        });
+    }
+    let size = request.arguments[first + 2];
+    if size < 16 {
+        return Err(Errno::INVAL);
+    }
+    if size > 4096 {
+        return Err(Errno::TOOBIG);
+    }
+    let mut bytes = vec![0u8; usize::try_from(size).map_err(|_| Errno::TOOBIG)?];
+    request.target.fill(request.arguments[first + 1], &mut bytes)?;
+    if bytes[16..].iter().any(|&byte| byte != 0) {
+        return Err(Errno::TOOBIG);
+    }
+    let (mut address, mut length, mut flags) = ([0; 8], [0; 4], [0; 4]);
+    address.copy_from_slice(&bytes[..8]);
+    length.copy_from_slice(&bytes[8..12]);
+    flags.copy_from_slice(&bytes[12..16]);
+    Ok(Value {
+        address: u64::from_ne_bytes(address),
+        size: u64::from(u32::from_ne_bytes(length)),
+        flags: u32::from_ne_bytes(flags),
+    })
+}
+
+/// `setxattr`, `lsetxattr`, `fsetxattr`, `setxattrat`.
+pub(super) fn set(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let first = first(request)?;
+    let given = value_of(request, first)?;
+    let flags = XattrFlags::from_bits_retain(given.flags);
+    if !(XattrFlags::CREATE | XattrFlags::REPLACE).contains(flags) {
+        return Err(Errno::INVAL);
+    }
+    let name = name(request, first)?;
+    if given.size > SIZE_MAX {
+        return Err(Errno::TOOBIG);
+    }
+    let mut bytes = vec![0u8; usize::try_from(given.size).map_err(|_| Errno::TOOBIG)?];
+    request.target.fill(given.address, &mut bytes)?;
+    let object = changeable(worker, request)?;
+    value(rustix::fs::setxattr(through(&object.fd), name, &bytes, flags))
+}
+
+/// `removexattr`, `lremovexattr`, `fremovexattr`, `removexattrat`.
+pub(super) fn remove(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let name = name(request, first(request)?)?;
+    let object = changeable(worker, request)?;
+    value(rustix::fs::removexattr(through(&object.fd), name))
+}
+
+fn readable(worker: &mut Worker, request: &Request<'_>) -> Result<Pinned, Errno> {
+    let object = worker.object(request, 0)?;
+    worker.require(request, &object.name, Access::Read.into())?;
+    request.target.is_waiting()?;
+    Ok(object)
+}
+
+/// `getxattr`, `lgetxattr`, `fgetxattr`, `getxattrat`.
+pub(super) fn get(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let first = first(request)?;
+    let wanted = value_of(request, first)?;
+    if request.call.name == "getxattrat" && wanted.flags != 0 {
+        return Err(Errno::INVAL);
+    }
+    let name = name(request, first)?;
+    let object = readable(worker, request)?;
+    let path = through(&object.fd);
+    if wanted.size == 0 {
+        return size(rustix::fs::getxattr(path, name, &mut [0u8; 0][..]));
+    }
+    let mut bytes = buffer(wanted.size)?;
+    let length = rustix::fs::getxattr(path, name, &mut bytes[..])?;
+    give(request, wanted.address, &bytes[..length])
+}
+
+/// `listxattr`, `llistxattr`, `flistxattr`, `listxattrat`.
+pub(super) fn list(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let first = first(request)?;
+    let (address, wanted) = (request.arguments[first], request.arguments[first + 1]);
+    let object = readable(worker, request)?;
+    let path = through(&object.fd);
+    if wanted == 0 {
+        return size(rustix::fs::listxattr(path, &mut [0u8; 0][..]));
+    }
+    let mut bytes = buffer(wanted)?;
+    let length = rustix::fs::listxattr(path, &mut bytes[..])?;
+    give(request, address, &bytes[..length])
+}
+
+/// The kernel never gives more than this, whatever the buffer holds.
+fn buffer(size: u64) -> Result<Vec<u8>, Errno> {
+    let size = usize::try_from(size.min(SIZE_MAX)).map_err(|_| Errno::TOOBIG)?;
+    Ok(vec![0; size])
+}
+
+fn size(result: Result<usize, Errno>) -> Answered {
+    result.map(|size| Answer::Value(i64::try_from(size).unwrap_or(i64::MAX)))
+}
+
+fn give(request: &Request<'_>, address: u64, bytes: &[u8]) -> Answered {
+    request.target.write(address, bytes)?;
+    size(Ok(bytes.len()))
+}

@@ -1,0 +1,59 @@
+//! Processes: making one, ending this one, signalling those that the Landlock domain lets this thread reach.
+
+use std::io;
+
+use rustix::process::Pid;
+
+/// The two returns of fork(2).
+#[must_use]
+pub(crate) enum Fork {
+    /// In the parent: the child.
+    Parent(Pid),
+    /// In the child.
+    Child,
+}
+
+/// fork(2). The caller has made sure that this process has a single thread: only then may the child allocate, lock
+/// and run any code.
+pub(crate) fn fork() -> io::Result<Fork> {
+    // SAFETY: the process has one thread (the callers check), so the child finds every lock free.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Fork::Child),
+        pid => Pid::from_raw(pid).map(Fork::Parent).ok_or_else(|| io::ErrorKind::Other.into()),
+    }
+}
+
+/// _exit(2): without destructors, buffers or exit handlers, which belong to the process that was forked.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: the call does not return and touches no memory.
+    unsafe { libc::_exit(code) }
+}
+
+/// kill(2) with any number, real-time signals included.
+pub(crate) fn send_signal(pid: Pid, number: i32) -> io::Result<()> {
+    // SAFETY: kill(2) takes numbers; `pid` is positive, so it is one process.
+    let result = unsafe { libc::kill(pid.as_raw_nonzero().get(), number) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// kill(2) of -1: every process that this thread may signal, except its own. The kernel holds the list of processes
+/// meanwhile, so that none is forked away from it.
+///
+/// Only for a thread whose Landlock domain scopes signals (`Reach`): any other would end the whole session.
+pub(crate) fn send_signal_to_all(number: i32) -> io::Result<()> {
+    // SAFETY: kill(2) takes numbers.
+    let result = unsafe { libc::kill(-1, number) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Ends this process by a signal, as the command ended by it.
+pub(crate) fn die_by(number: i32) -> ! {
+    // SAFETY: the default disposition installs no handler.
+    unsafe { libc::signal(number, libc::SIG_DFL) };
+    let _ = send_signal(rustix::process::getpid(), number);
+    super::signals::unblock_all();
+    // What does not end a process has not ended the command either; a shell would say the same.
+    exit_now(128 + number)
+}

@@ -1,0 +1,499 @@
+//! The shim as the parent of a supervised command: it is signalled, stopped and ended as the command would be, and
+//! nothing of the command outlives it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use crate::support::{Ran, Shim, World, for_every_user};
+
+const SOON: Duration = Duration::from_secs(5);
+
+/// A supervised run of a shell script.
+fn script<'w>(world: &'w World, script: &str) -> Shim<'w> {
+    let script = world.text(script);
+    world.confined().args(["--mode", "supervised", "--", "sh", "-c", &script])
+}
+
+fn sh(world: &World, text: &str) -> Ran {
+    script(world, text).run()
+}
+
+fn each(test: impl Fn(World)) {
+    for_every_user(|world| {
+        world.policy("allowed_paths: ['~/work']");
+        test(world);
+    });
+}
+
+fn signal(number: i32, pid: u32) {
+    let sent = Command::new("kill").arg(format!("-{number}")).arg(pid.to_string()).status();
+    assert!(sent.unwrap().success(), "signal {number} to {pid}");
+}
+
+/// The fields of /proc/PID/stat after the name: state, parent, group, session.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    Some(fields.split(' ').map(str::to_owned).collect())
+}
+
+fn state(pid: u32) -> String {
+    stat(pid).map_or_else(|| "gone".to_owned(), |fields| fields[0].clone())
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers
+        .filter(|child| stat(*child).is_some_and(|fields| fields[1] == pid.to_string()))
+        .collect()
+}
+
+#[track_caller]
+fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let end = Instant::now() + SOON;
+    while !holds() {
+        assert!(Instant::now() < end, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A run that goes on: guardian, supervisor and command.
+struct Running {
+    child: Child,
+    supervisor: u32,
+    command: u32,
+    output: Box<dyn BufRead>,
+}
+
+impl Running {
+    /// Waits for the line `ready` on standard output.
+    fn start(shim: Shim<'_>) -> Running {
+        let mut child = shim.start();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        if line != "ready\n" {
+            let mut errors = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            panic!("{line}{errors}");
+        }
+        // A process substitution of the shell before the shim would be the guardian's child as well.
+        let is_shim = |pid: &u32| {
+            std::fs::read_to_string(format!("/proc/{pid}/comm"))
+                .is_ok_and(|name| name == "clawguard-exec\n")
+        };
+        let supervisor = children(child.id()).into_iter().find(is_shim).unwrap();
+        let command = children(supervisor)[0];
+        Running { child, supervisor, command, output: Box::new(output) }
+    }
+
+    fn guardian(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What is still printed, and how the shim ended.
+    fn end(mut self) -> (String, ExitStatus) {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        (rest, self.child.wait().unwrap())
+    }
+}
+
+#[test]
+fn the_exit_code_is_the_commands_own() {
+    each(|world| {
+        for code in [0, 1, 42, 125, 127, 255] {
+            sh(&world, &format!("exit {code}")).ends(code);
+        }
+    });
+}
+
+#[test]
+fn the_parent_sees_the_signal_that_ended_the_command_and_no_core_is_written() {
+    each(|world| {
+        for number in [1, 3, 9, 11, 15, 40] {
+            let ran = script(&world, &format!("kill -{number} $$")).after("ulimit -c 0").run();
+            assert_eq!(ran.signal(), number);
+            assert!(!ran.status.core_dumped());
+        }
+    });
+}
+
+#[test]
+fn a_command_that_cannot_run_is_told_apart_from_one_that_fails() {
+    each(|world| {
+        world.write("~/work/text", "no program");
+        world.write("~/work/broken", "#!/etc\n");
+        world.chmod("~/work/broken", 0o755);
+        let run = |program: &str| {
+            world.confined().args(["--mode", "supervised"]).command([world.text(program)])
+        };
+        run("~/work/none").ends(127).says(["not found"]);
+        run("~/work/text").ends(126).says(["not an executable"]);
+        run("~/work/broken").ends(126).says(["cannot execute the command"]);
+        assert!(world.temporaries().is_empty());
+    });
+}
+
+#[test]
+fn session_and_process_group_stay() {
+    each(|world| {
+        let running = Running::start(script(&world, "echo ready; read line"));
+        let own = stat(std::process::id()).unwrap();
+        for pid in [running.guardian(), running.supervisor, running.command] {
+            assert_eq!(stat(pid).unwrap()[2..4], own[2..4]);
+        }
+    });
+}
+
+#[test]
+fn a_signal_to_the_shim_reaches_the_command_once() {
+    each(|world| {
+        let text = "trap 'echo got; n=$((n+1))' TERM USR1 HUP INT; echo ready; read line; \
+                    while [ ${n:-0} -lt 1 ]; do sleep 0.05; done; sleep 0.2; exit 4$n";
+        for number in [15, 10, 1, 2] {
+            let running = Running::start(script(&world, text));
+            signal(number, running.guardian());
+            let (output, status) = {
+                let mut running = running;
+                std::thread::sleep(Duration::from_millis(100));
+                drop(running.child.stdin.take());
+                running.end()
+            };
+            assert_eq!((output.as_str(), status.code()), ("got\n", Some(41)), "signal {number}");
+        }
+    });
+}
+
+#[test]
+fn a_signal_to_the_whole_group_reaches_the_command_once() {
+    each(|world| {
+        let text = "trap 'echo got; n=$((n+1))' TERM; echo ready; \
+                    while [ ${n:-0} -lt 1 ]; do sleep 0.05; done; sleep 0.3; exit 4$n";
+        let running = Running::start(script(&world, text).after("set -- setsid \"$@\""));
+        let sent = Command::new("kill")
+            .args(["-15", "--"])
+            .arg(format!("-{}", running.guardian()))
+            .status();
+        assert!(sent.unwrap().success());
+        let (output, status) = running.end();
+        assert_eq!((output.as_str(), status.code()), ("got\n", Some(41)));
+    });
+}
+
+#[test]
+fn a_service_manager_ends_the_command_gracefully() {
+    // Type=simple: no terminal, a session of its own, SIGTERM to the main process.
+    each(|world| {
+        let text = "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+        let running = Running::start(script(&world, text).after("set -- setsid \"$@\""));
+        signal(15, running.guardian());
+        let (output, status) = running.end();
+        assert_eq!((output.as_str(), status.code()), ("bye\n", Some(0)));
+    });
+}
+
+#[test]
+fn an_interrupt_from_the_terminal_reaches_the_command_once() {
+    each(|world| {
+        let text = "trap 'echo got' INT; echo ready; i=0; while [ $i -lt 8 ]; do sleep 0.1; i=$((i+1)); done; echo end";
+        let mut child = script(&world, text).in_terminal().start();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut seen = String::new();
+        while !seen.contains("ready") {
+            assert!(output.read_line(&mut seen).unwrap() > 0, "{seen}");
+        }
+        child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+        output.read_to_string(&mut seen).unwrap();
+        assert_eq!(seen.matches("got").count(), 1, "{seen}");
+        assert!(seen.contains("end"), "{seen}");
+        child.wait().unwrap();
+    });
+}
+
+#[test]
+fn the_shim_stops_and_goes_on_with_the_command() {
+    each(|world| {
+        let text = "echo ready; while :; do read line || exit 6; done";
+        let mut running = Running::start(script(&world, text));
+        for _ in 0..3 {
+            signal(19, running.command);
+            eventually("the shim is stopped", || state(running.guardian()) == "T");
+            assert_ne!(state(running.supervisor), "T", "it must go on answering");
+            signal(18, running.guardian());
+            eventually("the command goes on", || state(running.command) == "S");
+            eventually("the shim goes on", || state(running.guardian()) == "S");
+            // As a debugger does, which knows of the command alone.
+            signal(19, running.command);
+            eventually("the shim is stopped", || state(running.guardian()) == "T");
+            signal(18, running.command);
+            eventually("the shim goes on", || state(running.guardian()) == "S");
+        }
+        drop(running.child.stdin.take());
+        assert_eq!(running.end().1.code(), Some(6));
+    });
+}
+
+#[test]
+fn a_shell_stops_a_job_and_takes_it_up_again() {
+    each(|world| {
+        world.write("{root}/bin/jobs.py", include_str!("jobs.py"));
+        let start = "exec python3 -I {root}/bin/jobs.py \"$@\"";
+        // Without children: dash makes them with vfork, and one that is stopped before its exec holds it (vfork(2)).
+        let text = "trap 'echo got; exit 9' INT; echo ready; while :; do read line; done";
+        let ran = script(&world, text).after(start).run().works();
+        assert_eq!(ran.stdout, "stopped\nrunning\nended 9\n", "{}", ran.stderr);
+    });
+}
+
+#[test]
+fn what_the_command_leaves_is_ended_with_it() {
+    each(|world| {
+        let text = "sleep 300 & (sleep 301 &) & setsid sh -c 'sleep 302 & exec sleep 303' & \
+                    setsid setsid -f sh -c 'trap \"\" TERM HUP; while :; do sleep 304; done' & \
+                    sleep 0.3; cat >/dev/null; exit 3";
+        let running = Running::start(script(&world, &format!("echo ready; {text}")));
+        eventually("all run", || sleeping().len() == 5);
+        let pids = sleeping();
+        let mut running = running;
+        drop(running.child.stdin.take());
+        assert_eq!(running.child.wait().unwrap().code(), Some(3));
+        for pid in pids {
+            assert_eq!(state(pid), "gone");
+        }
+    });
+
+    fn sleeping() -> Vec<u32> {
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let is_ours = |pid: &u32| {
+            std::fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| line.starts_with(b"sleep\x0030"))
+        };
+        numbers.filter(is_ours).collect()
+    }
+}
+
+#[test]
+fn with_wait_all_the_last_one_is_waited_for() {
+    each(|world| {
+        let text = "(sleep 0.3; echo late) & setsid sh -c '(sleep 0.5; cat {home}/secret/key; echo last)' 2>&1 & exit 3";
+        let text = world.text(text);
+        let shim = world.confined().args(["--mode", "supervised", "--wait-all"]);
+        let ran = shim.command(["sh", "-c", &text]).ends(3);
+        assert!(ran.stdout.starts_with("late\n") && ran.stdout.ends_with("last\n"), "{ran:#?}");
+        assert!(ran.stdout.contains("Permission denied"), "{ran:#?}");
+    });
+}
+
+#[test]
+fn with_wait_all_a_signal_ends_what_was_left() {
+    each(|world| {
+        let shim = world.confined().args(["--mode", "supervised", "--wait-all", "--"]);
+        let mut child = shim.args(["sh", "-c", "sleep 300 & echo ready; exit 3"]).start();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        signal(15, child.id());
+        assert_eq!(child.wait().unwrap().code(), Some(3));
+    });
+}
+
+const FAMILY: &str = "setsid sh -c 'echo $$ >{home}/work/detached; exec sleep 300' & \
+                      while [ ! -s {home}/work/detached ]; do sleep 0.01; done; echo ready; exec sleep 300";
+
+fn family(world: &World) -> (Running, u32) {
+    world.remove("~/work");
+    world.mkdir("~/work");
+    let running = Running::start(script(world, FAMILY));
+    let detached = world.read("~/work/detached").trim().parse().unwrap();
+    (running, detached)
+}
+
+#[test]
+fn nothing_survives_the_guardian() {
+    each(|world| {
+        let (mut running, detached) = family(&world);
+        signal(9, running.guardian());
+        assert_eq!(running.child.wait().unwrap().signal(), Some(9));
+        eventually("all are gone", || {
+            [running.supervisor, running.command, detached].iter().all(|pid| state(*pid) == "gone")
+        });
+    });
+}
+
+#[test]
+fn nothing_survives_the_supervisor() {
+    each(|world| {
+        let (mut running, detached) = family(&world);
+        signal(9, running.supervisor);
+        assert_eq!(running.child.wait().unwrap().code(), Some(125));
+        for pid in [running.supervisor, running.command, detached] {
+            assert_eq!(state(pid), "gone");
+        }
+        let mut errors = String::new();
+        running.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        assert!(errors.contains("the supervisor died; everything was ended"), "{errors}");
+        assert!(world.temporaries().is_empty());
+    });
+}
+
+#[test]
+fn nothing_survives_both() {
+    each(|world| {
+        let (mut running, detached) = family(&world);
+        signal(19, running.guardian());
+        signal(9, running.supervisor);
+        signal(9, running.guardian());
+        running.child.wait().unwrap();
+        eventually("the command is gone", || state(running.command) == "gone");
+        // Nobody was left to end it; it stays as confined as it was.
+        let _ = Command::new("kill").arg("-9").arg(detached.to_string()).status();
+    });
+}
+
+#[test]
+fn a_fork_bomb_ends_with_the_command() {
+    each(|world| {
+        world.write("~/work/bomb.py", include_str!("bomb.py"));
+        world.mkdir("~/work/sub");
+        let text = "exec /usr/bin/python3 -I -S {home}/work/bomb.py";
+        let mut child = script(&world, text).start();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let armed = Instant::now();
+        assert_eq!(child.wait().unwrap().code(), Some(5));
+        assert!(armed.elapsed() < SOON, "{:?}", armed.elapsed());
+        let generations = || std::fs::metadata(world.path("~/work/sub/alive")).unwrap().len();
+        let seen = generations();
+        assert!(line == "armed\n" && seen > 200, "it did not go off: {line}{seen}");
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(generations(), seen, "somebody still lives");
+    });
+}
+
+#[test]
+fn a_reader_of_the_output_sees_its_end_when_the_command_closes_it() {
+    each(|world| {
+        let mut running = Running::start(script(&world, "echo ready; exec >&-; read line; exit 8"));
+        let mut rest = String::new();
+        running.output.read_to_string(&mut rest).unwrap();
+        assert_eq!(state(running.command), "S", "it goes on");
+        running.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+        assert_eq!(running.child.wait().unwrap().code(), Some(8));
+    });
+}
+
+#[test]
+fn a_kept_descriptor_is_the_commands_alone() {
+    each(|world| {
+        let open = "exec 7> >(cat >{home}/kept; echo closed >>{home}/kept)";
+        let shim = world.confined().after(open).args(["--mode", "supervised", "--keep-fd", "7"]);
+        let text = "echo ready >&7; echo ready; exec 7>&-; read line";
+        let running = Running::start(shim.args(["--", "sh", "-c", text]));
+        eventually("the reader sees the end", || {
+            world.has("~/kept") && world.read("~/kept") == "ready\nclosed\n"
+        });
+        for pid in [running.guardian(), running.supervisor] {
+            for fd in ["0", "1"] {
+                let link = std::fs::read_link(format!("/proc/{pid}/fd/{fd}"));
+                // The guardian cannot be looked into, but by root.
+                assert!(link.is_err() || link.is_ok_and(|to| to == Path::new("/dev/null")));
+            }
+        }
+    });
+}
+
+#[test]
+fn what_systemd_passed_is_announced_to_the_command() {
+    each(|world| {
+        let open = "exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$";
+        let shim = world.confined().after(open).args(["--mode", "supervised", "--keep-fd", "auto"]);
+        let ran =
+            shim.command(["sh", "-c", "[ $LISTEN_PID = $$ ] && echo mine; ls /proc/self/fd/3"]);
+        assert_eq!(ran.works().stdout, "mine\n/proc/self/fd/3\n");
+        let other = "export LISTEN_FDS=1 LISTEN_PID=1";
+        let shim = world.confined().after(other).args(["--mode", "supervised"]);
+        assert_eq!(shim.command(["sh", "-c", "echo $LISTEN_PID"]).stdout, "1\n");
+    });
+}
+
+#[test]
+fn the_target_cannot_touch_its_guardian_or_supervisor() {
+    each(|world| {
+        // The relay of numbers: the test learns the supervisor's from outside.
+        let mut running = Running::start(script(
+            &world,
+            "echo ready; read pids; for pid in $pids; do \
+             for n in 0 15 18 9; do kill -$n $pid && echo signalled; done; \
+             cat /proc/$pid/environ /proc/$pid/mem /proc/$pid/maps && echo read; ls /proc/$pid/fd/ && echo listed; \
+             readlink /proc/$pid/exe /proc/$pid/cwd /proc/$pid/fd/2 && echo seen; \
+             prlimit --pid $pid --nofile=3 && echo limited; renice 5 $pid && echo slowed; taskset -p 1 $pid && echo moved; \
+             done; echo end",
+        ));
+        let pids = format!("{} {}\n", running.guardian(), running.supervisor);
+        running.child.stdin.as_mut().unwrap().write_all(pids.as_bytes()).unwrap();
+        let (output, status) = running.end();
+        let lines: Vec<&str> = output.lines().filter(|line| !line.starts_with("pid ")).collect();
+        assert_eq!(lines, ["end"]);
+        assert!(status.success());
+    });
+}
+
+#[test]
+fn guardian_and_supervisor_have_no_capabilities() {
+    each(|world| {
+        let running = Running::start(script(&world, "echo ready; read line"));
+        for pid in [running.guardian(), running.supervisor] {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+                assert!(status.contains(&format!("{set}:\t0000000000000000")), "{status}");
+            }
+            assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+        }
+    });
+}
+
+#[test]
+fn the_temporary_directory_is_removed_when_all_has_ended() {
+    each(|world| {
+        let ran =
+            sh(&world, "mkdir $TMPDIR/d; touch $TMPDIR/d/f; echo $TMPDIR; (sleep 300) & exit 0");
+        let directory = ran.works().stdout;
+        assert!(directory.starts_with("/tmp/clawguard-"), "{directory}");
+        assert!(!Path::new(directory.trim()).exists());
+    });
+}
+
+#[test]
+fn an_alarm_and_ignored_signals_are_the_commands() {
+    each(|world| {
+        let start = "set -- python3 -c 'import os,signal,sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); \
+                     signal.setitimer(signal.ITIMER_REAL, 0.5); os.execv(sys.argv[1], sys.argv[1:])' \"$@\"";
+        let text = "trap 'exit 14' ALRM; while :; do sleep 0.05; done";
+        script(&world, text).after(start).run().ends(14);
+        let shim = world.confined().after(start).args(["--mode", "supervised"]);
+        let ran = shim.command(["grep", "SigIgn", "/proc/self/status"]).works();
+        let mask = u64::from_str_radix(ran.stdout.split_whitespace().nth(1).unwrap(), 16).unwrap();
+        assert!(mask & 1 << 16 != 0, "SIGCHLD stays ignored: {mask:x}");
+    });
+}
+
+#[test]
+fn a_process_that_another_supervisor_serves_is_refused_with_the_reason_and_the_way_out() {
+    each(|world| {
+        // A program that allows everything, installed with a listener: seccomp(2) allows one of these.
+        world.write("{root}/bin/busy.py", include_str!("busy.py"));
+        let start = "set -- python3 -I {root}/bin/busy.py \"$@\"";
+        let ran = script(&world, "echo started").after(start).run().ends(125);
+        let ran = ran.says(["already answers", "clawguard-exec --mode kernel -- COMMAND"]);
+        assert_eq!(ran.stdout, "");
+        assert!(world.temporaries().is_empty());
+        let shim = world.confined().after(start).args(["--mode", "kernel"]);
+        assert_eq!(shim.command(["echo", "started"]).works().stdout, "started\n");
+    });
+}
