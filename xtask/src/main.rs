@@ -1,19 +1,23 @@
-//! `cargo xtask ci` does here what continuous integration does; `cargo xtask e2e` runs the OpenClaw test alone.
+//! `cargo xtask ci` does here what continuous integration does; `cargo xtask e2e` runs the OpenClaw test alone;
+//! `cargo xtask bench` measures real work, bare and confined.
 
 #![forbid(unsafe_code)]
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
-    let task = env::args().nth(1).unwrap_or_default();
-    let outcome = match task.as_str() {
+    let mut arguments = env::args_os().skip(1);
+    let task = arguments.next().unwrap_or_default();
+    let outcome = match task.to_str().unwrap_or_default() {
         "ci" => checks().and_then(|()| tests()).and_then(|()| e2e()),
         "check" => checks(),
         "test" => tests(),
         "e2e" => e2e(),
-        _ => Err("usage: cargo xtask ci | check | test | e2e".to_owned()),
+        "bench" => bench(arguments),
+        _ => Err("usage: cargo xtask ci | check | test | e2e | bench [OPTIONS]".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -41,17 +45,29 @@ fn tests() -> Result<(), String> {
 
 /// The real OpenClaw, installed once into a cache that an ordinary user can read.
 fn e2e() -> Result<(), String> {
-    run(cargo(&["build", "--release", "--locked", "-p", "clawguard-exec"]))?;
+    let shim = release_shim()?;
     let cache = env::var_os("CLAWGUARD_E2E_CACHE").map_or_else(default_cache, PathBuf::from);
     let test = root().join("tests/e2e/openclaw");
     let mut install = Command::new(test.join("install.sh"));
     install.arg(&cache);
     run(install)?;
+    let mut turn = Command::new(test.join("run.py"));
+    turn.arg(shim).arg(&cache);
+    run(turn)
+}
+
+/// `benches/workloads/run.py`, with the caller's options; its own `--help` lists them.
+fn bench(options: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let mut workloads = Command::new(root().join("benches/workloads/run.py"));
+    workloads.arg("--shim").arg(release_shim()?).args(options);
+    run(workloads)
+}
+
+fn release_shim() -> Result<PathBuf, String> {
+    run(cargo(&["build", "--release", "--locked", "-p", "clawguard-exec"]))?;
     let target =
         env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let mut turn = Command::new(test.join("run.py"));
-    turn.arg(target.join("release/clawguard-exec")).arg(&cache);
-    run(turn)
+    Ok(target.join("release/clawguard-exec"))
 }
 
 /// Root's home directory is closed to the ordinary user that the test becomes.
