@@ -1,0 +1,30 @@
+//! What SPEC section 5 asks of the supervisor, call by call, through the real shim: written from the law, not from the
+//! code. A denial is proved by its errno, by the tree that did not change, and by the neighbour that works.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod attributes;
+mod compiled;
+mod differ;
+mod entries;
+mod execution;
+mod links;
+mod metadata;
+mod moves;
+mod nameless;
+mod opens;
+mod own_process;
+mod pinned;
+mod programs;
+mod programs_build;
+mod programs_files;
+mod programs_services;
+mod questions;
+mod races;
+mod site;
+mod sockets;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+mod traps;

@@ -1,0 +1,222 @@
+//! Unix sockets: `w` to make one and to connect to one; datagrams not at all; everything else as ever.
+
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+
+use crate::site::for_every_user_in_the_site;
+use crate::support::World;
+
+/// A server outside, at this path, that anybody may connect to.
+fn server(world: &World, path: &str) -> UnixListener {
+    let listener = UnixListener::bind(world.path(path)).unwrap();
+    world.chmod(path, 0o777);
+    world.give(&world.path(path));
+    listener
+}
+
+const FORMS: &[&str] = &["path", "cwd", "dots", "root", "magic", "within"];
+
+fn table(call: &str, path: &str, outcome: &str) -> String {
+    FORMS.iter().map(|form| format!("{call}@{form} SOCK_STREAM {path} {outcome}\n")).collect()
+}
+
+#[test]
+fn a_socket_is_connected_to_only_where_it_may_be_written() {
+    for_every_user_in_the_site(|world| {
+        let paths =
+            ["~/secret/s", "~/work/closed/s", "~/work/fixed/s", "~/work/late", "~/work/wild/.env2"];
+        let _denied: Vec<UnixListener> = paths.iter().map(|path| server(&world, path)).collect();
+        let _open = [server(&world, "~/work/open/s"), server(&world, "~/work/blind/s")];
+        world.symlink("../closed/s", "~/work/open/to-s");
+        world.symlink("s", "~/work/open/also-s");
+        let mut all = String::new();
+        for path in &paths[..4] {
+            all.push_str(&table("connect", path, "EACCES"));
+        }
+        for path in ["~/work/open/s", "~/work/blind/s", "~/work/wild/.env2"] {
+            all.push_str(&table("connect", path, "ok"));
+        }
+        world.answers(&all);
+        world.answers(
+            "
+            connect     SOCK_STREAM ~/work/open/to-s      EACCES
+            connect     SOCK_STREAM ~/work/open/also-s    ok
+            connect@proc-fd SOCK_STREAM ~/work/closed/s   EACCES
+            connect@proc-fd SOCK_STREAM ~/work/open/s     ok
+            connect     SOCK_SEQPACKET ~/work/closed/s    EACCES
+            connect     SOCK_SEQPACKET ~/work/open/s      EPROTOTYPE
+            connect     SOCK_STREAM ~/work/closed/none    ENOENT
+            connect     SOCK_STREAM ~/work/closed/file    EACCES|ECONNREFUSED
+            connect     SOCK_STREAM ~/work/open/file      ECONNREFUSED
+            connect     SOCK_STREAM ~/work/open/file/x    ENOTDIR
+            socket      AF_UNIX SOCK_STREAM >a            ok
+            connect-fd  %a ~/work/closed/s                EACCES
+            connect-fd  %a ~/work/open/s                  ok
+            send        %a hello                          ok
+            connect-fd  %a ~/work/open/s                  EISCONN
+            connect-fd  77 ~/work/open/s                  EBADF
+            openat      ~/work/open/file O_RDONLY 0 >b    ok
+            connect-fd  %b ~/work/open/s                  ENOTSOCK
+            connect-nothing %a 1                          EFAULT
+            connect-nothing %a 2                          EINVAL
+            ",
+        );
+    });
+}
+
+#[test]
+fn what_arrives_at_a_server_outside_is_what_was_sent() {
+    for_every_user_in_the_site(|world| {
+        let listener = server(&world, "~/work/open/s");
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut listener.accept().unwrap().0, &mut text).unwrap();
+            text
+        });
+        world.answers("connect SOCK_STREAM ~/work/open/s >a ok\nsend %a hello ok\nclose %a ok");
+        assert_eq!(reader.join().unwrap(), "hello");
+    });
+}
+
+#[test]
+fn a_socket_is_made_only_under_a_name_that_may_be_written() {
+    for_every_user_in_the_site(|world| {
+        let mut all = String::new();
+        for path in [
+            "~/work/closed/new",
+            "~/work/fixed/new",
+            "~/work/late",
+            "~/work/open/.env",
+            "~/secret/new",
+        ] {
+            all.push_str(&table("bind", path, "EACCES"));
+        }
+        all.push_str("bind SOCK_STREAM ~/work/open/to-directory/new EACCES\n");
+        world.answers_and_leaves(&["~/work", "~/secret"], &all);
+        let made: String = table("bind", "~/work/open/new", "ok")
+            .lines()
+            .map(|row| format!("{row}\nunlinkat ~/work/open/new 0 ok\n"))
+            .collect();
+        world.answers(&made);
+        world.answers(
+            "
+            bind        SOCK_STREAM ~/work/closed/file    EADDRINUSE
+            bind        SOCK_STREAM ~/work/open/file      EADDRINUSE
+            bind        SOCK_STREAM ~/work/open/to-late   EADDRINUSE
+            bind        SOCK_STREAM ~/work/none/x         ENOENT
+            bind        SOCK_STREAM ~/work/open/file/x    ENOTDIR
+            bind-fd     77 ~/work/open/x                  EBADF
+            ",
+        );
+    });
+}
+
+#[test]
+fn a_server_and_its_client_meet_in_an_allowed_directory() {
+    for_every_user_in_the_site(|world| {
+        world.symlink("open", "~/work/also-open");
+        for (bind, connect) in [
+            ("path", "~/work/open/s"),
+            ("cwd", "~/work/open/s"),
+            ("within", "~/work/open/s"),
+            ("path", "~/work/also-open/s"),
+            ("path", "open/s"),
+            ("path", "./also-open/../open//s"),
+        ] {
+            world.answers(&format!(
+                "
+                umask       027                           ok
+                bind@{bind} SOCK_STREAM {connect} >a      ok
+                lstat       ~/work/open/s                 140750:0
+                listen      %a                            ok
+                connect     SOCK_STREAM {connect} >b      ok
+                connect     SOCK_STREAM ~/work/open/s >c  ok
+                accept      %a >d                         ok
+                send        %b question                   ok
+                read        %d                            question
+                send        %d answer                     ok
+                read        %b                            answer
+                bind-fd     %a ~/work/open/t              EINVAL
+                unlink      ~/work/open/s                 ok
+                connect     SOCK_STREAM ~/work/open/s     ENOENT
+                "
+            ));
+        }
+    });
+}
+
+#[test]
+fn datagrams_through_the_file_tree_are_refused_and_streams_are_not() {
+    for_every_user_in_the_site(|world| {
+        world.answers(
+            "
+            socket      AF_UNIX SOCK_DGRAM                EACCES
+            socket      AF_UNIX SOCK_DGRAM|SOCK_CLOEXEC   EACCES
+            socket      AF_UNIX SOCK_DGRAM|SOCK_NONBLOCK|SOCK_CLOEXEC EACCES
+            socketpair  AF_UNIX SOCK_DGRAM                EACCES
+            # SOCK_RAW of AF_UNIX is a datagram socket by another name (unix(7)).
+            socket      AF_UNIX 3                         EACCES
+            socketpair  AF_UNIX 3                         EACCES
+            socket      0x5a5a5a5a00000001 0x5a5a5a5a00000002 EACCES
+            socket      AF_UNIX SOCK_STREAM               ok
+            socket      AF_UNIX SOCK_SEQPACKET            ok
+            socketpair  AF_UNIX SOCK_STREAM >a            ok
+            send        %a hello                          ok
+            read        %b                                hello
+            socketpair  AF_UNIX SOCK_SEQPACKET >c         ok
+            send        %d hello                          ok
+            read        %c                                hello
+            socket      AF_INET SOCK_STREAM               ok
+            socket      AF_INET SOCK_DGRAM                ok
+            socket      AF_NETLINK 3                      ok
+            socket      99 SOCK_STREAM                    EAFNOSUPPORT
+            socket      AF_UNIX 77                        EINVAL|ESOCKTNOSUPPORT
+            ",
+        );
+    });
+}
+
+#[test]
+fn abstract_sockets_meet_inside_and_not_outside() {
+    for_every_user_in_the_site(|world| {
+        let name = format!("clawsuper-{}-{}", std::process::id(), world.user.uid);
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let _outside = UnixListener::bind_addr(&address).unwrap();
+        world.answers(&format!(
+            "
+            connect-abstract {name}                       EPERM
+            connect-abstract {name}-none                  ECONNREFUSED
+            bind-abstract {name}                          EADDRINUSE
+            bind-abstract {name}-own >a                   ok
+            listen      %a                                ok
+            connect-abstract {name}-own >b                ok
+            child connect-abstract {name}-own             ok
+            accept      %a >c                             ok
+            send        %c hello                          ok
+            read        %b                                hello
+            "
+        ));
+    });
+}
+
+#[test]
+fn a_descriptor_passes_between_processes_of_the_target_with_its_rights() {
+    for_every_user_in_the_site(|world| {
+        world.answers(
+            "
+            openat      ~/work/open/file O_RDONLY 0 >a    ok
+            pass        %a >b                             ok
+            read        %b                                open
+            openat      ~/work/closed/file O_PATH 0 >c    ok
+            pass        %c >d                             ok
+            openat      /proc/self/fd/%d O_RDONLY 0       EACCES
+            fchmodat2@fd:%d @empty 0600 AT_EMPTY_PATH     EACCES
+            openat      ~/work/closed O_PATH 0 >e         ok
+            pass        %e >f                             ok
+            openat@fd:%f file O_RDONLY 0                  EACCES
+            openat@fd:%f none O_RDONLY 0                  ENOENT
+            openat@fd:%f ../open/file O_RDONLY 0          ok
+            ",
+        );
+    });
+}
