@@ -174,8 +174,9 @@ fn verdict(
                 law.allows(path, access) || names.iter().any(|name| law.allows(name, access))
             };
             let at_most = any("x") && (mode == Mode::Supervised || any("r"));
-            // What may not be read is executed only where a directory is loose.
-            let is_told = mode == Mode::Kernel || law.allows(path, "r") || !at_most;
+            // Only where a directory is loose is executed what may not be read, or has another name.
+            let is_plain = law.allows(path, "r") && names.len() <= 1;
+            let is_told = mode == Mode::Kernel || is_plain || !at_most;
             let exactly = (is_told && at_most == law.allows(path, "x")).then_some(at_most);
             Some(Verdict { at_most, exactly })
         }

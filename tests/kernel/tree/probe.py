@@ -41,7 +41,7 @@ for directory in given["directories"]:
         if attempt("create", lambda: opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), path):
             attempt("remove", lambda: os.unlink(path), path)
         if attempt("create", lambda: os.mkdir(path), path):
-            attempt("remove", lambda: os.rmdir(path), path)
+            attempt("rmdir", lambda: os.rmdir(path), path)
         attempt("create", lambda: os.mkfifo(path), path)
         attempt("remove", lambda: os.unlink(path), path)
 
