@@ -126,6 +126,13 @@ struct Walk<'a> {
     out: Regions,
 }
 
+/// What of a directory's entries is visited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Directories,
+    Everything,
+}
+
 /// How the walk came to a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Named {
@@ -288,7 +295,12 @@ impl Walk<'_> {
         let open = !fresh.union(live).is_empty() || seeks_programs && execute.allowed;
         // In a loose directory the supervisor answers, and what can be executed needs no rule.
         if open && !place.is_loose && !is_made_by_the_kernel(&place.path) {
-            self.found(place, &named, case);
+            // Elsewhere it opens the files that nobody spells, and only programs among them need a rule.
+            let wanted = match self.enforcer {
+                Enforcer::Supervisor if !seeks_programs => Wanted::Directories,
+                Enforcer::Supervisor | Enforcer::Kernel => Wanted::Everything,
+            };
+            self.found(place, &named, case, wanted);
         }
     }
 
@@ -300,7 +312,7 @@ impl Walk<'_> {
         wild.iter().filter(may).collect()
     }
 
-    fn found(&mut self, place: &Place, named: &[Vec<u8>], case: Case) {
+    fn found(&mut self, place: &Place, named: &[Vec<u8>], case: Case, wanted: Wanted) {
         let is_named =
             |name: &[u8]| named.binary_search_by(|named| named.as_slice().cmp(name)).is_ok();
         let mut names = self.made_in(&place.path);
@@ -311,6 +323,10 @@ impl Walk<'_> {
                 break;
             }
             self.budget -= 1;
+            // The directory itself tells the kind; no file is asked.
+            if wanted == Wanted::Directories && !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
             names.insert(entry.file_name().into_vec());
         }
         for name in names.iter().filter(|name| !is_named(name)) {
