@@ -4,7 +4,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
 use crate::site::for_every_user_in_the_site;
-use crate::support::World;
+use crate::support::{World, for_every_user};
 
 /// A server outside, at this path, that anybody may connect to.
 fn server(world: &World, path: &str) -> UnixListener {
@@ -218,5 +218,40 @@ fn a_descriptor_passes_between_processes_of_the_target_with_its_rights() {
             openat@fd:%f ../open/file O_RDONLY 0          ok
             ",
         );
+    });
+}
+
+/// An exposed gateway is how such agents leak: an address that is not loopback, or none at all, is refused.
+#[test]
+fn a_socket_listens_on_loopback_alone_where_the_policy_says_so() {
+    for_every_user(|world| {
+        let rules = "security:\n  file_access: { presets: [system], allowed_paths: ['~/work'] }\n";
+        let script = "
+import socket
+def attempt(name, act):
+    try: act(); print(name, 'ok')
+    except OSError as error: print(name, error.errno)
+def bound(family, address):
+    def act():
+        s = socket.socket(family); s.bind(address); s.listen()
+    return act
+attempt('loopback', bound(socket.AF_INET, ('127.0.0.1', 0)))
+attempt('loopback6', bound(socket.AF_INET6, ('::1', 0)))
+attempt('mapped', bound(socket.AF_INET6, ('::ffff:127.0.0.1', 0)))
+attempt('any', bound(socket.AF_INET, ('0.0.0.0', 0)))
+attempt('any6', bound(socket.AF_INET6, ('::', 0)))
+attempt('mapped-any', bound(socket.AF_INET6, ('::ffff:0.0.0.0', 0)))
+attempt('unbound', lambda: socket.socket().listen())
+attempt('unbound6', lambda: socket.socket(socket.AF_INET6).listen())
+attempt('unix', bound(socket.AF_UNIX, 'work-socket'))
+";
+        let command = ["/usr/bin/python3", "-I", "-S", "-c", script];
+        world.write("~/policy.yaml", format!("{rules}  network: {{ listen: loopback }}\n"));
+        let ran = world.confined().command(command).works();
+        let expected = "loopback ok\nloopback6 ok\nmapped ok\nany 13\nany6 13\nmapped-any 13\nunbound 13\nunbound6 13\nunix ok\n";
+        assert_eq!(ran.stdout, expected);
+        world.write("~/policy.yaml", rules);
+        let ran = world.confined().command(command).works();
+        assert!(ran.stdout.lines().take(8).all(|line| line.ends_with("ok")), "{ran:#?}");
     });
 }

@@ -119,7 +119,8 @@ impl Plan {
                 let opens_seen = logging.file_access || logging.denials != Some(false);
                 let opens = opens_seen || !self.holds_opens();
                 let execs = seen || !self.loose.is_empty();
-                Some(Traps::new(opens, execs, self.kernel.landlock_abi))
+                let traps = Traps::new(opens, execs, self.kernel.landlock_abi);
+                Some(traps.and_listens(self.policy.listen))
             }
         }
     }

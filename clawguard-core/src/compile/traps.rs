@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::policy::Listen;
 use crate::syscalls::{
     Denial, Disposition, Family, Held, Judged, Need, OpenFlags, Syscall, Test, constants,
 };
@@ -21,6 +22,8 @@ pub(crate) struct Traps {
     pub(crate) execs: bool,
     /// Unix sockets by path: Landlock does not judge who connects and sends to them.
     pub(crate) unix_sockets: bool,
+    /// Sockets that listen: the policy says where they may.
+    pub(crate) listens: bool,
 }
 
 /// When a system call stops.
@@ -67,7 +70,13 @@ pub struct TrappedCalls {
 
 impl Traps {
     pub(super) fn new(opens: bool, execs: bool, landlock_abi: u32) -> Traps {
-        Traps { opens, execs, unix_sockets: landlock_abi < RESOLVE_UNIX_ABI }
+        let unix_sockets = landlock_abi < RESOLVE_UNIX_ABI;
+        Traps { opens, execs, unix_sockets, listens: false }
+    }
+
+    /// The same, and where sockets may listen.
+    pub(super) fn and_listens(self, listen: Option<Listen>) -> Traps {
+        Traps { listens: listen == Some(Listen::Loopback), ..self }
     }
 
     pub(super) fn trap(self, call: &Syscall) -> Trap {
@@ -91,7 +100,9 @@ impl Traps {
                 // `bind`: where making entries is withheld, and addresses of the network.
                 Held::Landlock { .. } => Trap::Always,
                 // `socket` and `socketpair`.
-                Held::Open | Held::Moot => only(self.unix_sockets, datagram()),
+                Held::Open => only(self.unix_sockets, datagram()),
+                // `listen`.
+                Held::Moot => only(self.listens, Trap::Always),
             },
             Family::Exec => only(self.execs, Trap::Always),
             Family::Process => hiding(),

@@ -33,6 +33,7 @@ pub(super) fn handler(name: &str) -> Option<Handler> {
         "socket" | "socketpair" => socket::datagram,
         "bind" => socket::bind,
         "connect" => socket::connect,
+        "listen" => socket::listen,
         "execve" | "execveat" => exec::exec,
         "prctl" => process::prctl,
         "ioctl" => process::pseudo_terminal,

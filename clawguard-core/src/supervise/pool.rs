@@ -8,6 +8,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
@@ -19,6 +20,7 @@ use super::target::Target;
 use super::worker::{Shared, Worker};
 use crate::decide::{Decider, Law};
 use crate::sys;
+use crate::sys::notify::Reply;
 
 /// Threads at most.
 const MOST: usize = 256;
@@ -104,10 +106,7 @@ impl Pool {
         let slot = Arc::new(Slot::default());
         slot.tid.store(rustix::thread::gettid().as_raw_nonzero().get(), Ordering::Relaxed);
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&slot));
-        let mut worker = Worker {
-            shared: Arc::clone(&self.shared),
-            decider: Decider::new(Arc::clone(&self.law)),
-        };
+        let mut worker = self.worker();
         let listener = self.shared.listener.as_fd();
         while rank == Rank::Regular || self.is_asked(IDLE) {
             match sys::notify::receive(listener) {
@@ -116,7 +115,13 @@ impl Pool {
                     slot.since.store(self.now(), Ordering::Relaxed);
                     slot.caller.store(notification.tid, Ordering::Relaxed);
                     slot.id.store(notification.id, Ordering::Release);
-                    worker.answer(&notification);
+                    // An impossible state denies, and the next request finds a new worker.
+                    let answer = AssertUnwindSafe(|| worker.answer(&notification));
+                    if catch_unwind(answer).is_err() {
+                        worker = self.worker();
+                        let denied = Reply::Errno(libc::EACCES);
+                        let _ = sys::notify::reply(listener, notification.id, denied);
+                    }
                     slot.since.store(0, Ordering::Release);
                 }
                 // The caller died, or this thread was interrupted for one that did.
@@ -132,6 +137,10 @@ impl Pool {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|one| !Arc::ptr_eq(one, &slot));
+    }
+
+    fn worker(&self) -> Worker {
+        Worker { shared: Arc::clone(&self.shared), decider: Decider::new(Arc::clone(&self.law)) }
     }
 
     fn now(&self) -> u64 {

@@ -103,6 +103,29 @@ pub(super) fn connect(worker: &mut Worker, request: &Request<'_>) -> Answered {
     io_value(calls::connect(socket.as_fd(), &through(&pinned.fd)))
 }
 
+/// `listen`, which the filter asks of only where the policy says where: a socket without an address would get one
+/// that everybody reaches.
+pub(super) fn listen(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    let socket = request.target.duplicate(request.word(0).cast_signed())?;
+    let is_open = || match rustix::net::getsockname(&socket)?.try_into() {
+        Ok(rustix::net::SocketAddr::V4(address)) => Ok(!address.ip().is_loopback()),
+        Ok(rustix::net::SocketAddr::V6(address)) => Ok(!address.ip().to_canonical().is_loopback()),
+        // Of another family.
+        Err(_) => Ok::<bool, Errno>(false),
+    };
+    if worker.shared.listen == Some(Listen::Loopback) && is_open()? {
+        return Err(Errno::ACCESS);
+    }
+    request.target.is_waiting()?;
+    rustix::net::listen(&socket, request.word(1).cast_signed())?;
+    if worker.shared.listen == Some(Listen::Loopback) && is_open()? {
+        // Its address was changed meanwhile.
+        rustix::net::shutdown(&socket, rustix::net::Shutdown::Both)?;
+        return Err(Errno::ACCESS);
+    }
+    Ok(Answer::Value(0))
+}
+
 /// `bind`.
 pub(super) fn bind(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let (bytes, address) = address(request)?;

@@ -40,8 +40,11 @@ impl Target<'_> {
         let mut text = vec![0u8; most.min(256)];
         let mut known = 0;
         loop {
-            let read = match sys::memory::read(self.tid, address + known as u64, &mut text[known..])
-            {
+            let read = match sys::memory::read(
+                self.tid,
+                address.wrapping_add(known as u64),
+                &mut text[known..],
+            ) {
                 Ok(0) => return Err(Errno::FAULT),
                 Ok(read) => read,
                 Err(error) => return Err(unreadable(&error)),

@@ -236,7 +236,6 @@ pub(super) const ROWS: &[Syscall] = &[
     both("recvfrom", 45, 207, DESCRIPTOR),
     both("recvmsg", 47, 212, DESCRIPTOR),
     both("shutdown", 48, 210, DESCRIPTOR),
-    both("listen", 50, 201, DESCRIPTOR),
     both("getsockname", 51, 204, DESCRIPTOR),
     both("getpeername", 52, 205, DESCRIPTOR),
     both("setsockopt", 54, 208, DESCRIPTOR),

@@ -270,6 +270,8 @@ pub(super) const ROWS: &[Syscall] = &[
     both("socketpair", 53, 199, judged(Family::Socket, Held::Open, &[])),
     both("bind", 49, 200, judged(Family::Socket, Held::Landlock { abi: 1 }, ADDRESS)),
     both("connect", 42, 203, judged(Family::Socket, Held::Landlock { abi: 9 }, ADDRESS)),
+    // A socket that listens without an address gets one that everybody reaches (`network.listen`).
+    both("listen", 50, 201, judged(Family::Socket, Held::Moot, &[])),
     // Execution.
     both("execve", 59, 221, exec(&[path(0, Followed, EXECUTE)])),
     both("execveat", 322, 281, exec(&[at(0, 1, FollowedUnless(4, NOFOLLOW), EXECUTE)])),

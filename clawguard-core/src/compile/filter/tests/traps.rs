@@ -12,15 +12,16 @@ use crate::compile::traps::Traps;
 use crate::syscalls::{self, Arch, Disposition, Family};
 use seccompiler::BpfProgram;
 
-const OPEN: Traps = Traps { opens: true, execs: true, unix_sockets: true };
-const CLOSED: Traps = Traps { opens: false, execs: false, unix_sockets: false };
+const OPEN: Traps = Traps { opens: true, execs: true, unix_sockets: true, listens: true };
+const CLOSED: Traps = Traps { opens: false, execs: false, unix_sockets: false, listens: false };
 
 /// Every combination of what may stop.
 fn all() -> impl Iterator<Item = Traps> {
-    (0..8).map(|bits| Traps {
+    (0..16).map(|bits| Traps {
         opens: bits & 1 != 0,
         execs: bits & 2 != 0,
         unix_sockets: bits & 4 != 0,
+        listens: bits & 8 != 0,
     })
 }
 
@@ -87,6 +88,7 @@ fn every_judged_call_stops_as_its_family_says() {
                 (Family::Open, _) => traps.opens,
                 (Family::Exec, _) => traps.execs,
                 (Family::Socket, "connect") => traps.unix_sockets,
+                (Family::Socket, "listen") => traps.listens,
                 (Family::Socket, "socket" | "socketpair") | (Family::Process, "prctl") => false,
                 (Family::Socket | Family::Process, name) => panic!("{name} has no test"),
             };
