@@ -1,5 +1,5 @@
-//! Confine a process to a written policy of allowed and blocked paths, with Landlock and seccomp: no root, no
-//! container, no daemon.
+//! Confine a process to a written policy of allowed and blocked paths, with Landlock, seccomp and a supervisor beside
+//! it: no root, no container, no daemon.
 //!
 //! # The pipeline
 //!
@@ -32,10 +32,20 @@
 //! 3. [`ResolvedPolicy::compile`] finds the largest directories for which one Landlock rule says exactly what the
 //!    policy says. A [`KernelSupport`] is a value too. The [`Plan`] prints who enforces what ([`Plan::ledger`]) and
 //!    what a person should look at ([`Plan::lints`]).
-//! 4. [`Plan::prepare`] makes the directories that the policy names and opens everything. It refuses a policy that
-//!    the kernel alone would not enforce exactly, unless it was compiled for [`Mode::Kernel`].
-//! 5. [`Sandbox::run`] and [`Sandbox::spawn`] start a confined [`std::process::Command`], [`Sandbox::exec`] becomes
-//!    it, [`Sandbox::restrict_current_process`] confines the caller.
+//!    Whether a supervisor is needed is decided here, by the [`Mode`]; a kernel that cannot hold the policy in that
+//!    mode is refused with a [`CompileError`].
+//! 4. [`Plan::prepare`] makes the directories that the policy names and opens everything.
+//! 5. [`Sandbox::run`] and [`Sandbox::spawn`] start a confined [`std::process::Command`], and threads of this process
+//!    answer it; [`Sandbox::exec`] ends this process as the command; [`Sandbox::restrict_current_process`] confines the
+//!    caller, for a plan of [`Mode::Kernel`].
+//!
+//! # The supervisor
+//!
+//! What Landlock cannot judge stops at a seccomp filter and is answered from outside: a block inside an allowed
+//! directory, metadata, unix sockets, names that are made later. The answer is never "the path is fine, go on": the
+//! supervisor acts on an object that it holds and hands over the result. A [`Confined`] that is dropped ends its
+//! target, and [`Sandbox::at_end`] tells the [`Summary`] of what was denied. [`Policy::log_to`] says where the journal
+//! is; without it denials are counted and nothing is written.
 //!
 //! # Asking without enforcing
 //!
@@ -63,13 +73,17 @@
 //! | exact rule | a rule without any wildcard; only an exact allowed rule goes through a block |
 //! | guard | a built-in block that nothing goes through |
 //! | settled, mixed | a directory beneath which an access is decided alike everywhere, or is not |
+//! | loose | a directory in which only the supervisor holds a block, so that programs in it can be executed: [`Loose`] |
 //! | target | the confined process and its descendants |
+//! | supervisor | the process, or the threads of one, that answer the target's system calls |
 //!
 //! # Invariants
 //!
 //! - Only the `decide` room decides; everything else asks it.
-//! - What Landlock grants is never more than the policy allows. Where it must be less, [`Plan::needs`] and
-//!   [`Plan::denied_more`] say so.
+//! - What Landlock grants is never more than the policy allows, but in the directories of [`Plan::loose`]. Where it
+//!   must be less, [`Plan::needs`] and [`Plan::denied_more`] say so.
+//! - The kernel goes on with a call that the supervisor was asked about only where Landlock alone is sound for it;
+//!   `execve` in a loose directory is the exception.
 //! - An error confines nothing and starts nothing; a state that cannot be understood denies.
 //! - Unsafe code is in one module, `sys`.
 

@@ -22,8 +22,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) policy: PolicyArguments,
 
-    /// Who enforces: whatever the policy needs, always the kernel and a supervisor, or the kernel alone (denies more,
-    /// and says what it leaves open)
+    /// Who enforces: the kernel and a supervisor, or the kernel alone (denies more, and says what it leaves open)
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto", global = true)]
     pub(crate) mode: ModeArgument,
 
@@ -31,15 +30,16 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "N|auto", value_parser = keep)]
     pub(crate) keep_fd: Vec<Keep>,
 
-    /// When the command ends, wait for what it left running instead of ending it
+    /// When the command ends, wait for what it left running instead of ending it (not in kernel mode)
     #[arg(long)]
     pub(crate) wait_all: bool,
 
-    /// Write the journal to this file instead of the state directory
+    /// Write the journal of denials to this file instead of `~/.local/state/clawguard/journal.jsonl`
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
 
-    /// Do not name the policy on stderr, nor what every run of this version leaves open
+    /// Do not name the policy on stderr, nor what was denied; errors, and what a weaker mode leaves open, are still
+    /// told
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
@@ -56,6 +56,7 @@ Examples:
   clawguard-exec -- openclaw gateway run           the policy that is found, or the built-in default
   clawguard-exec --policy p.yaml -- node agent.js  this policy
   clawguard-exec --allow ./project -- bash         the built-in default for another directory
+  clawguard-exec --log denials.jsonl -- make       with the journal in a file of its own
   clawguard-exec check ~/.ssh/id_ed25519           what the policy says of a path, and which line says it
   clawguard-exec plan -- openclaw                  who enforces each line
 
@@ -142,11 +143,12 @@ pub(crate) struct PresetsArguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ModeArgument {
-    /// The kernel, and a supervisor for what it cannot judge
+    /// The kernel, and a supervisor for what it cannot judge, which is so in practice always
     Auto,
-    /// The same, whether the policy needs a supervisor or not
+    /// The kernel and a supervisor, whatever the policy says
     Supervised,
-    /// The kernel alone
+    /// The kernel alone: no block inside an allowed directory without denying its neighbours, no journal; metadata and
+    /// unix sockets stay open
     Kernel,
 }
 

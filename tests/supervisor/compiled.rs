@@ -43,6 +43,13 @@ impl World {
         self.installed(races(), "{root}/bin/races")
     }
 
+    /// The program of unlinked.c, in this world.
+    pub(crate) fn unlinked(&self) -> PathBuf {
+        static UNLINKED: OnceLock<PathBuf> = OnceLock::new();
+        let program = UNLINKED.get_or_init(|| compiled("unlinked"));
+        self.installed(program, "{root}/bin/unlinked")
+    }
+
     fn installed(&self, program: &Path, path: &str) -> PathBuf {
         if !self.has(path) {
             self.install(program.to_str().unwrap(), path);

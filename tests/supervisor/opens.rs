@@ -78,7 +78,7 @@ fn an_allowed_file_is_opened_by_every_call_in_every_form() {
         // Names and sizes are not secret.
         for path in ["~/work/closed", "~/work/closed/file", "~/work/wild/.env", "~/work/blind/file"]
         {
-            // In a loose directory the flags of openat2, which are in memory, cannot be trusted (KERNEL.md).
+            // In a loose directory the flags of openat2, which are in memory, cannot be trusted (docs/kernel.md).
             let row = |row: &str| match row.starts_with("openat2") {
                 true => format!("{row}|ENOSYS\n"),
                 false => format!("{row}\n"),

@@ -163,3 +163,29 @@ fn a_process_slows_and_limits_itself_and_no_other_by_number() {
         );
     });
 }
+
+/// `/proc/self` is the target's in every way to open it: this process's own would be the supervisor's.
+#[test]
+fn rules_for_the_way_of_openat2_lead_to_nothing_of_the_supervisor() {
+    for_every_user(|world| {
+        world.policy(
+            "allowed_paths: ['~/work', { path: '/proc', access: rw }]\nblocked_paths: ['**/.env']",
+        );
+        let mut table = String::new();
+        for flags in ["O_RDONLY", "O_RDONLY|O_CREAT", "O_RDWR|O_CREAT"] {
+            for rule in ["RESOLVE_NO_MAGICLINKS", "RESOLVE_NO_XDEV", "RESOLVE_IN_ROOT"] {
+                for name in ["maps", "mem", "environ", "status", "fdinfo/3"] {
+                    let mode = if flags.contains("CREAT") { "0600" } else { "0" };
+                    for path in ["/proc/self/task/{ppid}", "/proc/{ppid}"] {
+                        let row = format!(
+                            "openat2 {path}/{name} {flags},{mode},{rule} EACCES|ENOENT|EXDEV\n"
+                        );
+                        table.push_str(&row);
+                    }
+                }
+            }
+        }
+        table.push_str("openat2 ~/work/note O_RDONLY|O_CREAT,0600,RESOLVE_NO_MAGICLINKS ok\n");
+        world.answers(&table);
+    });
+}

@@ -154,3 +154,38 @@ fn an_exchanged_link_makes_nothing_under_a_blocked_name() {
 fn a_replaced_descriptor_and_address_connect_to_nothing_blocked() {
     race("connect", Some("serve"));
 }
+
+/// A file that was unlinked has no name, and its descriptor decides: one that was opened with O_PATH allows nothing,
+/// whatever else takes its number meanwhile.
+#[test]
+fn a_number_that_means_two_files_in_turn_leaks_nothing() {
+    let race = |attempts: u32, is_confined: Confined| {
+        let world = World::new(User::ordinary());
+        world.write("~/work/.env", CANARY);
+        world.policy("allowed_paths: ['~/work', '{root}/bin']\nblocked_paths: [{ path: '**/.env', access: r }]");
+        world.write("~/policy.yaml", world.text(&world.read("~/policy.yaml")));
+        let program = world.unlinked();
+        let words = [world.path("~/work/.env").into_os_string(), attempts.to_string().into()];
+        match is_confined {
+            Confined::Yes => {
+                let command = std::iter::once(program.into_os_string()).chain(words);
+                outcome(&world.confined().command(command).works().stdout)
+            }
+            Confined::No => {
+                let output = world.bare(&program).args(words).output().unwrap();
+                outcome(&String::from_utf8(output.stdout).unwrap())
+            }
+        }
+    };
+    let bare = race(BARE_ATTEMPTS, Confined::No);
+    assert!(bare.leaked > 0 && bare.opened > 0, "this race proves nothing");
+    let confined = race(ATTEMPTS, Confined::Yes);
+    assert_eq!(confined.leaked, 0);
+    assert!(confined.opened > 0, "the allowed object was never reached");
+}
+
+#[derive(Clone, Copy)]
+enum Confined {
+    Yes,
+    No,
+}

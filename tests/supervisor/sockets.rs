@@ -243,12 +243,18 @@ attempt('any6', bound(socket.AF_INET6, ('::', 0)))
 attempt('mapped-any', bound(socket.AF_INET6, ('::ffff:0.0.0.0', 0)))
 attempt('unbound', lambda: socket.socket().listen())
 attempt('unbound6', lambda: socket.socket(socket.AF_INET6).listen())
+import ctypes, struct
+def unspecified():
+    s = socket.socket()
+    address = struct.pack('=HHI8x', 0, 0, 0)
+    if ctypes.CDLL(None, use_errno=True).bind(s.fileno(), address, len(address)): raise OSError(ctypes.get_errno(), 'bind')
+attempt('unspecified', unspecified)
 attempt('unix', bound(socket.AF_UNIX, 'work-socket'))
 ";
         let command = ["/usr/bin/python3", "-I", "-S", "-c", script];
         world.write("~/policy.yaml", format!("{rules}  network: {{ listen: loopback }}\n"));
         let ran = world.confined().command(command).works();
-        let expected = "loopback ok\nloopback6 ok\nmapped ok\nany 13\nany6 13\nmapped-any 13\nunbound 13\nunbound6 13\nunix ok\n";
+        let expected = "loopback ok\nloopback6 ok\nmapped ok\nany 13\nany6 13\nmapped-any 13\nunbound 13\nunbound6 13\nunspecified 13\nunix ok\n";
         assert_eq!(ran.stdout, expected);
         world.write("~/policy.yaml", rules);
         let ran = world.confined().command(command).works();

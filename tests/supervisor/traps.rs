@@ -1,4 +1,4 @@
-//! The traps of KERNEL.md: what goes wrong in a supervisor that is nearly right.
+//! The traps of docs/kernel.md: what goes wrong in a supervisor that is nearly right.
 
 use std::process::Stdio;
 

@@ -88,7 +88,10 @@ pub(super) fn refused_calls(arch: Arch, traps: Option<&Traps>) -> Vec<DeniedCall
 }
 
 fn is_static(denial: &Denial, traps: Option<&Traps>) -> bool {
-    traps.is_none() || !traps::is_answered_by_supervisor(denial)
+    match traps {
+        None => !traps::is_for_the_supervisors_sake(denial),
+        Some(_) => !traps::is_answered_by_supervisor(denial),
+    }
 }
 
 fn describe(call: &'static str, denial: &Denial) -> DeniedCall {

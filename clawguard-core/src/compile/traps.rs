@@ -7,7 +7,7 @@
 
 use crate::policy::Listen;
 use crate::syscalls::{
-    Denial, Disposition, Family, Held, Judged, Need, OpenFlags, Syscall, Test, constants,
+    Denial, Disposition, Family, Forbidden, Held, Judged, Need, OpenFlags, Syscall, Test, constants,
 };
 
 /// Since this ABI Landlock judges who may send to a unix socket by its path (`RESOLVE_UNIX`).
@@ -148,12 +148,17 @@ pub(super) fn is_answered_by_supervisor(denial: &Denial) -> bool {
     denial.when.iter().any(|condition| matches!(condition.test, Test::NotSelf))
 }
 
+/// Is the call harmless where nobody performs calls for the target?
+pub(super) fn is_for_the_supervisors_sake(denial: &Denial) -> bool {
+    denial.forbids == Forbidden::InnerLandlock
+}
+
 fn only(is_wanted: bool, trap: Trap) -> Trap {
     if is_wanted { trap } else { Trap::Never }
 }
 
 /// The kernel runs every O_PATH open: Landlock allows it, and its descriptor reads nothing. ADDFD could not hand one
-/// over (KERNEL.md).
+/// over (docs/kernel.md).
 fn opening(judged: &Judged) -> Trap {
     let flags = judged.objects.iter().find_map(|object| match object.need {
         Need::Opening(OpenFlags::Argument(argument)) => Some(argument),

@@ -49,7 +49,7 @@ fn parse(mountinfo: &[u8]) -> Folding {
 }
 
 /// Spaces, tabs, newlines and backslashes are written as three octal digits.
-fn unescape(field: &[u8]) -> Vec<u8> {
+pub(crate) fn unescape(field: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&byte, after)) = rest.split_first() {

@@ -15,7 +15,7 @@ pub(super) enum Answer {
     /// The call's value.
     Value(i64),
     /// A descriptor of its own for what was opened.
-    Descriptor(OwnedFd, OnExec),
+    Descriptor(OwnedFd, OnExec, Copy),
     /// The kernel goes on with the call.
     Continue(Proof),
 }
@@ -25,6 +25,16 @@ pub(super) enum Answer {
 pub(super) enum OnExec {
     Keep,
     Close,
+}
+
+/// Does anybody notice that this process holds a copy of the open file for a moment longer than the target? Closing it
+/// first costs a wake-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copy {
+    Unnoticed,
+    /// A program cannot be executed while anybody has it open for writing (ETXTBSY), and whoever waits for the other
+    /// end of a FIFO finds this copy.
+    Noticed,
 }
 
 /// An answer, or the errno that the target gets.
@@ -41,25 +51,21 @@ pub(super) fn io_value(result: std::io::Result<i64>) -> Answered {
     result.map(Answer::Value).map_err(|error| errno(&error))
 }
 
-fn writes(fd: &OwnedFd) -> bool {
-    rustix::fs::fcntl_getfl(fd)
-        .is_ok_and(|flags| flags.bits() as i32 & libc::O_ACCMODE != libc::O_RDONLY)
-}
-
 /// Gives the answer. Whoever has gone gets none.
 pub(super) fn send(listener: BorrowedFd<'_>, id: u64, answered: Answered) {
     let reply = match answered {
         Ok(Answer::Value(value)) => Reply::Value(value),
         Ok(Answer::Continue(Proof { .. })) => Reply::Continue,
-        Ok(Answer::Descriptor(fd, on_exec)) => {
+        Ok(Answer::Descriptor(fd, on_exec, copy)) => {
             let flags = match on_exec {
                 OnExec::Keep => 0,
                 OnExec::Close => libc::O_CLOEXEC as u32,
             };
-            let sent = if writes(&fd) { Sent::Later } else { Sent::Now };
+            let sent = match copy {
+                Copy::Unnoticed => Sent::Now,
+                Copy::Noticed => Sent::Later,
+            };
             let given = notify::give_descriptor(listener, id, fd.as_raw_fd(), flags, sent);
-            // A program that was just written cannot be executed while anybody has it open for writing, and whoever
-            // waits for the end of a FIFO waits for this copy too.
             drop(fd);
             match (given, sent) {
                 (Ok(_), Sent::Now) => return,

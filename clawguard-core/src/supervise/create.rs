@@ -2,8 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::ffi::CString;
-
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
@@ -39,7 +37,7 @@ pub(super) fn unnamed(
     let fd = worker.with_umask(request.target, || {
         rustix::fs::openat2(&directory.fd, c".", how.making(), how.mode, NO_LINKS)
     })?;
-    Ok(how.answer(fd))
+    Ok(how.answer(fd, FileType::RegularFile))
 }
 
 /// `O_CREAT`.
@@ -107,10 +105,8 @@ fn entry(
         None => (&b"."[..], path),
     };
     let directory = How { flags: OFlags::DIRECTORY, mode: Mode::empty(), resolve: how.resolve };
-    let pinned = super::open::pin_restricted(request, &directory, base, parent)?;
-    let Name::Path(name) = pinned.name else { return Err(Errno::NOENT) };
-    let last = CString::new(last).map_err(|_| Errno::INVAL)?;
-    Ok(Entry { parent: pinned.fd, directory: name, last })
+    let ways = &worker.shared.ways;
+    Entry::new(super::open::pin_restricted(ways, request, &directory, base, parent)?, last)
 }
 
 enum Attempt {
@@ -145,7 +141,7 @@ fn attempt(
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             match rustix::fs::openat(&entry.parent, &*entry.last, flags, Mode::empty()) {
                 Ok(fd) => {
-                    let pinned = Pinned { fd, name: Name::Path(path) };
+                    let pinned = Pinned::new(&worker.shared.ways, fd, Name::Path(path))?;
                     open_pinned(worker, request, how, &pinned).map(Attempt::Answered)
                 }
                 Err(Errno::NOENT) => Ok(Attempt::Again),
@@ -158,7 +154,7 @@ fn attempt(
                 rustix::fs::openat2(&entry.parent, &*entry.last, how.making(), how.mode, NO_LINKS)
             });
             match made {
-                Ok(fd) => Ok(Attempt::Answered(how.answer(fd))),
+                Ok(fd) => Ok(Attempt::Answered(how.answer(fd, FileType::RegularFile))),
                 Err(Errno::LOOP) => Ok(Attempt::Again),
                 Err(errno) => Err(errno),
             }

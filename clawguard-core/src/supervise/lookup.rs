@@ -5,10 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashSet;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{PoisonError, RwLock};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{CWD, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use super::members::is_member;
@@ -18,6 +20,7 @@ use super::walk;
 use crate::access::Access;
 use crate::decide::Decider;
 use crate::path::{AbsPath, components};
+use crate::resolve::folding::unescape;
 
 /// What becomes of a symbolic link at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,9 @@ pub(super) enum Kind {
 pub(super) const NO_LINKS: ResolveFlags =
     ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
 
+/// Devices that are remembered, at most.
+const PLAIN: usize = 256;
+
 /// What of the host makes lookups quick and right; found once.
 #[derive(Debug)]
 pub(super) struct Ways {
@@ -45,6 +51,8 @@ pub(super) struct Ways {
     /// Where procfs is mounted: names in it mean something else to the target.
     procs: Vec<AbsPath>,
     pub(super) protected_symlinks: bool,
+    /// Devices of file systems that are no procfs.
+    plain: RwLock<HashSet<u64>>,
 }
 
 /// An absolute path without links, if it is one.
@@ -65,18 +73,46 @@ impl Ways {
             let point = fields.nth(4);
             let kind = fields.skip_while(|field| *field != b"-").nth(1);
             if let (Some(point), Some(b"proc")) = (point, kind) {
-                procs.extend(AbsPath::parse(point));
+                procs.extend(AbsPath::parse(unescape(point)));
             }
         }
         procs.sort();
         procs.dedup();
         let protected = std::fs::read("/proc/sys/fs/protected_symlinks").unwrap_or_default();
-        Ways { links: links(decider), procs, protected_symlinks: protected.first() == Some(&b'1') }
+        Ways {
+            links: links(decider),
+            procs,
+            protected_symlinks: protected.first() == Some(&b'1'),
+            plain: RwLock::default(),
+        }
     }
 
     /// Is this in a procfs?
     pub(super) fn is_proc(&self, path: &AbsPath) -> bool {
         self.procs.iter().any(|proc| path.starts_with(proc))
+    }
+
+    /// What an object is; refused if it is an outsider's in a procfs, wherever that is mounted.
+    pub(super) fn stat(&self, fd: &OwnedFd, path: Option<&AbsPath>) -> Result<Stat, Errno> {
+        let stat = rustix::fs::fstat(fd)?;
+        let plain = self.plain.read().unwrap_or_else(PoisonError::into_inner);
+        if plain.contains(&stat.st_dev) {
+            return Ok(stat);
+        }
+        drop(plain);
+        if rustix::fs::fstatfs(fd)?.f_type != PROC_SUPER_MAGIC {
+            let mut plain = self.plain.write().unwrap_or_else(PoisonError::into_inner);
+            // A device's number may be another file system's once it is unmounted; few are, and then all are asked.
+            if plain.len() >= PLAIN {
+                plain.clear();
+            }
+            plain.insert(stat.st_dev);
+            return Ok(stat);
+        }
+        match path {
+            Some(path) if self.is_of_target(path) => Ok(stat),
+            Some(_) | None => Err(Errno::ACCESS),
+        }
     }
 
     /// Is this path of a procfs of the target's own, or of nobody in particular?
@@ -157,14 +193,14 @@ impl Ways {
         flags.set(OFlags::DIRECTORY, kind == Kind::Directory);
         if let Some(quick) = self.quick(target, base, path)? {
             match rustix::fs::openat2(CWD, &*quick.text, flags, Mode::empty(), NO_LINKS) {
-                Ok(fd) => return Ok(Pinned { fd, name: Name::Path(quick.path) }),
+                Ok(fd) => return Pinned::new(self, fd, Name::Path(quick.path)),
                 Err(Errno::LOOP) => {}
                 Err(errno) if quick.is_conclusive => return Err(errno),
                 Err(_) => {}
             }
         }
         match self.by_the_kernel(target, base, path, flags) {
-            Some(pinned) => Ok(pinned),
+            Some((fd, name)) => Pinned::new(self, fd, Name::Path(name)),
             None => walk::object(self, target, base, path, follow, kind),
         }
     }
@@ -176,7 +212,7 @@ impl Ways {
         base: Base,
         path: &[u8],
         flags: OFlags,
-    ) -> Option<Pinned> {
+    ) -> Option<(OwnedFd, AbsPath)> {
         let from: Option<OwnedFd> = match path.first() {
             Some(b'/') => None,
             Some(_) | None => Some(target.directory(base).ok()?),
@@ -192,7 +228,7 @@ impl Ways {
         let fd = rustix::fs::openat2(dirfd, path, flags, Mode::empty(), resolve).ok()?;
         let name = name_of(&fd).ok()??;
         // A link may have led through `/proc/self`, which means this process here.
-        (!self.is_proc(&name)).then_some(Pinned { fd, name: Name::Path(name) })
+        (!self.is_proc(&name)).then_some((fd, name))
     }
 
     /// The directory entry that a path names: its directory pinned, the last component untouched.
@@ -206,20 +242,15 @@ impl Ways {
             return Err(Errno::NOENT);
         }
         let Some(end) = path.iter().rposition(|&byte| byte != b'/') else {
-            let parent = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-            return Ok(Entry { parent, directory: AbsPath::root(), last: c"/".to_owned() });
+            let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+            return Entry::new(Pinned::new(self, root, Name::Path(AbsPath::root()))?, b"/");
         };
         let start =
             path[..=end].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
         let (parent, last) = path.split_at(start);
         let parent = if parent.is_empty() { b"." } else { parent };
         let pinned = self.object(target, base, parent, Follow::Yes, Kind::Directory)?;
-        let last = CString::new(last).map_err(|_| Errno::INVAL)?;
-        match pinned.name {
-            Name::Path(directory) => Ok(Entry { parent: pinned.fd, directory, last }),
-            // Nothing can be made in a directory that was removed.
-            Name::Nameless(_) => Err(Errno::NOENT),
-        }
+        Entry::new(pinned, last)
     }
 }
 

@@ -7,13 +7,13 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::answer::{Answer, Answered, OnExec};
+use super::answer::{Answer, Answered, Copy, OnExec};
 use super::create;
-use super::lookup::{Follow, Kind, NO_LINKS};
+use super::lookup::{Follow, Kind, NO_LINKS, Ways};
 use super::pin::{Name, Pinned, through};
 use super::request::Request;
 use super::target::Base;
-use super::terminal;
+use super::terminal::{self, is_controlling};
 use super::worker::Worker;
 use crate::access::{Access, AccessSet};
 use crate::syscalls::{Need, OpenFlags, Place};
@@ -60,8 +60,11 @@ impl How {
         if self.has(libc::O_CLOEXEC) { OnExec::Close } else { OnExec::Keep }
     }
 
-    pub(super) fn answer(&self, fd: OwnedFd) -> Answer {
-        Answer::Descriptor(fd, self.on_exec())
+    pub(super) fn answer(&self, fd: OwnedFd, kind: FileType) -> Answer {
+        let writes = self.flags.bits() as i32 & libc::O_ACCMODE != libc::O_RDONLY;
+        let is_noticed = writes || kind == FileType::Fifo;
+        let copy = if is_noticed { Copy::Noticed } else { Copy::Unnoticed };
+        Answer::Descriptor(fd, self.on_exec(), copy)
     }
 
     pub(super) fn follow(&self) -> Follow {
@@ -259,11 +262,16 @@ fn quickly(
     }
     match rustix::fs::openat2(CWD, &*quick.text, how.by_name(), Mode::empty(), NO_LINKS) {
         Ok(fd) => {
+            let stat = worker.shared.ways.stat(&fd, Some(&quick.path))?;
+            let kind = FileType::from_raw_mode(stat.st_mode);
+            if kind == FileType::CharacterDevice && is_controlling(&stat) {
+                return Ok(None);
+            }
             if how.has(libc::O_CREAT) {
-                how.refuse_directory(kind_of(&fd)?)?;
+                how.refuse_directory(kind)?;
             }
             worker.note_allowed(request, &quick.path, how.access());
-            Ok(Some(how.answer(fd)))
+            Ok(Some(how.answer(fd, kind)))
         }
         Err(Errno::LOOP) => Ok(None),
         Err(errno) if quick.is_conclusive => Err(errno),
@@ -294,15 +302,15 @@ pub(super) fn open_pinned(
     if kind == FileType::CharacterDevice
         && let Some(fd) = terminal::controlling(request.target, how, pinned)?
     {
-        return Ok(how.answer(fd));
+        return Ok(how.answer(fd, kind));
     }
     if how.has(libc::O_NOFOLLOW)
         && let Some(fd) = open_again(how, pinned, kind)?
     {
-        return Ok(how.answer(fd));
+        return Ok(how.answer(fd, kind));
     }
     let fd = rustix::fs::openat(CWD, through(&pinned.fd), how.of_pinned(), Mode::empty())?;
-    Ok(how.answer(fd))
+    Ok(how.answer(fd, kind))
 }
 
 /// O_NOFOLLOW stays among the flags that F_GETFL gives, and a link in /proc must be followed: so the object is opened
@@ -344,15 +352,7 @@ fn restricted(
     {
         return Err(Errno::INVAL);
     }
-    let pinned = pin_restricted(request, how, base, path)?;
-    if let Name::Path(name) = &pinned.name
-        && worker.shared.ways.is_proc(name)
-    {
-        // The kernel took `/proc/self` for this process.
-        let kind = if how.has(libc::O_DIRECTORY) { Kind::Directory } else { Kind::Any };
-        let walked = worker.shared.ways.object(request.target, base, path, how.follow(), kind)?;
-        return open_pinned(worker, request, how, &walked);
-    }
+    let pinned = pin_restricted(&worker.shared.ways, request, how, base, path)?;
     open_pinned(worker, request, how, &pinned)
 }
 
@@ -360,6 +360,7 @@ fn restricted(
 const RESOLVE_CACHED: u64 = 0x20;
 
 pub(super) fn pin_restricted(
+    ways: &Ways,
     request: &Request<'_>,
     how: &How,
     base: Base,
@@ -372,7 +373,7 @@ pub(super) fn pin_restricted(
         | ResolveFlags::NO_MAGICLINKS;
     let fd = rustix::fs::openat2(&from, path, flags, Mode::empty(), resolve)?;
     match super::pin::name_of(&fd)? {
-        Some(name) => Ok(Pinned { fd, name: Name::Path(name) }),
+        Some(name) => Pinned::new(ways, fd, Name::Path(name)),
         None => Err(Errno::NOENT),
     }
 }

@@ -8,14 +8,33 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+use super::lookup::Ways;
 use crate::access::AccessSet;
 use crate::path::AbsPath;
 
-/// An object, held with `O_PATH` or open.
+/// An object, held with `O_PATH` or open, that is nothing of an outsider in /proc.
 #[derive(Debug)]
 pub(super) struct Pinned {
     pub(super) fd: OwnedFd,
     pub(super) name: Name,
+    _checked: Checked,
+}
+
+/// Only this file makes one.
+#[derive(Debug)]
+struct Checked;
+
+impl Pinned {
+    /// Refuses what is in a procfs and not of the target, by whatever way it was reached: the kernel may have taken
+    /// `/proc/self` for this process.
+    pub(super) fn new(ways: &Ways, fd: OwnedFd, name: Name) -> Result<Pinned, Errno> {
+        let path = match &name {
+            Name::Path(path) => Some(path),
+            Name::Nameless(_) => None,
+        };
+        ways.stat(&fd, path)?;
+        Ok(Pinned { fd, name, _checked: Checked })
+    }
 }
 
 /// The name by which the law judges an object.
@@ -35,9 +54,21 @@ pub(super) struct Entry {
     pub(super) directory: AbsPath,
     /// The last component as written: with the slashes behind it, and perhaps `.`, `..` or `/`.
     pub(super) last: CString,
+    _checked: Checked,
 }
 
 impl Entry {
+    /// A name in a directory. Nothing can be made in one that was removed.
+    pub(super) fn new(directory: Pinned, last: &[u8]) -> Result<Entry, Errno> {
+        let last = CString::new(last).map_err(|_| Errno::INVAL)?;
+        match directory.name {
+            Name::Path(path) => {
+                Ok(Entry { parent: directory.fd, directory: path, last, _checked: Checked })
+            }
+            Name::Nameless(_) => Err(Errno::NOENT),
+        }
+    }
+
     /// The last component alone; none for `.`, `..` and `/`, which no call makes, moves or removes.
     pub(super) fn name(&self) -> Option<&[u8]> {
         let last = self.last.as_bytes();

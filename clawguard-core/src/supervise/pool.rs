@@ -23,7 +23,13 @@ use crate::sys;
 use crate::sys::notify::Reply;
 
 /// Threads at most.
-const MOST: usize = 256;
+const MOST: usize = 512;
+
+/// Threads that are started at once where nobody takes a request.
+const MORE: usize = 8;
+
+/// After this long a call gives way to those that nobody answers, with EINTR: of FIFOs and connections that wait.
+const TOO_LONG: Duration = Duration::from_secs(2);
 
 /// How often the watcher looks while there is work, and how long it goes on without.
 const TICK: Duration = Duration::from_millis(20);
@@ -177,11 +183,14 @@ impl Pool {
                 std::thread::sleep(TICK);
                 let received = self.received.load(Ordering::Relaxed);
                 let waiting = self.is_asked(Timespec { tv_sec: 0, tv_nsec: 0 });
-                if waiting && received == before && self.running.load(Ordering::Relaxed) < MOST {
+                let is_stuck = waiting && received == before;
+                let room = MOST.saturating_sub(self.running.load(Ordering::Relaxed));
+                if is_stuck {
                     // Nobody took a request in all this time. If no thread can be made, those that are busy go on.
-                    let _ = self.add(Rank::Additional);
+                    let _ = (0..room.min(MORE)).try_for_each(|_| self.add(Rank::Additional));
                 }
-                let busy = self.release_the_dead();
+                let patience = if is_stuck && room == 0 { TOO_LONG } else { Duration::MAX };
+                let busy = self.release_the_dead(patience);
                 quiet = if waiting || busy || received != before { 0 } else { quiet + 1 };
                 before = received;
                 if self.is_over() {
@@ -193,7 +202,7 @@ impl Pool {
 
     /// Interrupts threads whose caller has died, or has a signal to handle: a FIFO may never be opened at its other
     /// end. Is any thread busy?
-    fn release_the_dead(&self) -> bool {
+    fn release_the_dead(&self, patience: Duration) -> bool {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let mut is_busy = false;
         for slot in slots.iter() {
@@ -209,7 +218,8 @@ impl Pool {
                 id,
                 tid: slot.caller.load(Ordering::Relaxed),
             };
-            if age > LONG && (target.is_waiting().is_err() || target.has_caught_a_signal()) {
+            let is_over = || target.is_waiting().is_err() || target.has_caught_a_signal();
+            if age > patience || age > LONG && is_over() {
                 sys::interrupt::interrupt(slot.tid.load(Ordering::Relaxed));
             }
         }

@@ -5,7 +5,7 @@
 use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 
-use super::answer::{Answer, Answered, OnExec};
+use super::answer::{Answer, Answered, Copy, OnExec};
 use super::request::Request;
 use super::worker::Worker;
 
@@ -22,7 +22,7 @@ pub(super) fn pseudo_terminal(_: &mut Worker, request: &Request<'_>) -> Answered
     // Never the controlling terminal of this process.
     let slave = rustix::pty::ioctl_tiocgptpeer(&master, asked | OpenptFlags::NOCTTY)?;
     let on_exec = if asked.contains(OpenptFlags::CLOEXEC) { OnExec::Close } else { OnExec::Keep };
-    Ok(Answer::Descriptor(slave, on_exec))
+    Ok(Answer::Descriptor(slave, on_exec, Copy::Noticed))
 }
 
 /// Scheduling and limits of the process that the first argument names.

@@ -6,11 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, PoisonError};
 
-use rustix::fs::AtFlags;
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::answer::{Answer, Answered, io_value};
-use super::lookup::{Follow, Kind};
+use super::lookup::{Follow, Kind, NO_LINKS, Ways};
+use super::pin::{Entry, Name, Pinned, name_of};
 use super::request::Request;
 use super::target::Base;
 use super::worker::Worker;
@@ -38,6 +39,8 @@ enum Address {
     Path(Vec<u8>),
     /// An address of the network.
     Network(IpAddr),
+    /// What a socket of the network may take for the address that everybody reaches (net/ipv4/af_inet.c).
+    Unspecified,
     /// Something that names no file: abstract, unnamed, or of another family.
     Other,
 }
@@ -66,6 +69,7 @@ fn address(request: &Request<'_>) -> Result<(Vec<u8>, Address), Errno> {
             octets.copy_from_slice(&bytes[8..24]);
             Address::Network(IpAddr::V6(Ipv6Addr::from(octets)))
         }
+        (libc::AF_UNSPEC, _) => Address::Unspecified,
         _ => Address::Other,
     };
     Ok((bytes, address))
@@ -129,22 +133,26 @@ pub(super) fn listen(worker: &mut Worker, request: &Request<'_>) -> Answered {
 /// `bind`.
 pub(super) fn bind(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let (bytes, address) = address(request)?;
+    let is_reached = match address {
+        Address::Network(ip) => !ip.to_canonical().is_loopback(),
+        Address::Unspecified => true,
+        Address::Path(_) | Address::Other => false,
+    };
     match address {
-        Address::Network(ip) if worker.shared.listen == Some(Listen::Loopback) => {
+        Address::Network(_) | Address::Unspecified | Address::Other
+            if worker.shared.listen == Some(Listen::Loopback) =>
+        {
             let socket = request.target.duplicate(request.word(0).cast_signed())?;
-            if !ip.to_canonical().is_loopback() {
+            if is_reached {
                 return Err(Errno::ACCESS);
             }
+            // Its memory may be rewritten, so the kernel does not read it again.
             request.target.is_waiting()?;
             io_value(calls::bind(socket.as_fd(), &bytes))
         }
-        Address::Network(_) | Address::Other if worker.shared.listen == Some(Listen::Loopback) => {
-            // The memory may be rewritten, so the kernel does not read it again.
-            let socket = request.target.duplicate(request.word(0).cast_signed())?;
-            request.target.is_waiting()?;
-            io_value(calls::bind(socket.as_fd(), &bytes))
+        Address::Network(_) | Address::Unspecified | Address::Other => {
+            Ok(Answer::Continue(worker.shared.floor.bind()))
         }
-        Address::Network(_) | Address::Other => Ok(Answer::Continue(worker.shared.floor.bind())),
         Address::Path(path) => bind_to_path(worker, request, &bytes, &path),
     }
 }
@@ -154,31 +162,50 @@ fn bind_to_path(worker: &mut Worker, request: &Request<'_>, bytes: &[u8], path: 
     if !is_unix(&socket) || bytes.len() > PATH + MOST_PATH {
         return io_value(calls::bind(socket.as_fd(), bytes));
     }
-    // Nothing that the target does to a name happens meanwhile, so the path leads where it was judged to lead.
+    // Nothing that the target does to a name happens meanwhile, so a path leads where it was judged to lead. Its
+    // working directory may change at any moment, and is read once.
     let shared = Arc::clone(&worker.shared);
     let _alone = shared.entries.write().unwrap_or_else(PoisonError::into_inner);
-    let base = Base::WorkingDirectory;
-    let entry = shared.ways.entry(request.target, base, path)?;
+    let from = request.target.directory(Base::WorkingDirectory)?;
+    let plain = plain_entry(&shared.ways, &from, path)?;
+    let is_plain = plain.is_some();
+    let entry = match plain {
+        Some(entry) => entry,
+        None => shared.ways.entry(request.target, Base::WorkingDirectory, path)?,
+    };
     let Some(name) = entry.path() else { return Err(Errno::ADDRINUSE) };
     if rustix::fs::statat(&entry.parent, &*entry.last, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Err(Errno::ADDRINUSE);
     }
     worker.require_at(request, &name, Access::Write.into())?;
-    let bind = |directory: &OwnedFd, address: &[u8]| {
-        // The thread has a working directory of its own.
-        rustix::process::fchdir(directory)?;
-        let bound = worker.with_umask(request.target, || {
-            calls::bind(socket.as_fd(), address)
-                .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-        });
-        rustix::process::chdir(c"/")?;
-        bound.map(Answer::Value)
-    };
-    // As it was written, so that getsockname gives it back, unless it means something else to this process.
-    if shared.ways.quick(request.target, base, path)?.is_some_and(|quick| quick.path == name) {
-        return bind(&request.target.directory(base)?, bytes);
-    }
     let mut relative = (libc::AF_UNIX as u16).to_ne_bytes().to_vec();
     relative.extend_from_slice(entry.last.as_bytes_with_nul());
-    bind(&entry.parent, &relative)
+    // As it was written, so that getsockname gives it back, unless that means something else to this process.
+    let (directory, address) =
+        if is_plain { (&from, bytes) } else { (&entry.parent, relative.as_slice()) };
+    // The thread has a working directory of its own.
+    rustix::process::fchdir(directory)?;
+    let bound = worker.with_umask(request.target, || {
+        calls::bind(socket.as_fd(), address)
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    });
+    rustix::process::chdir(c"/")?;
+    bound.map(Answer::Value)
+}
+
+/// The entry that a path names without links, `..` and /proc on its way, from this directory.
+fn plain_entry(ways: &Ways, from: &OwnedFd, path: &[u8]) -> Result<Option<Entry>, Errno> {
+    let is_odd = |name: &[u8]| matches!(name, b".." | b"proc");
+    if path.split(|&byte| byte == b'/').any(is_odd) || path.ends_with(b"/") {
+        return Ok(None);
+    }
+    let start = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let (parent, last) = path.split_at(start);
+    let parent = if parent.is_empty() { b"." } else { parent };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(parent) = rustix::fs::openat2(from, parent, flags, Mode::empty(), NO_LINKS) else {
+        return Ok(None);
+    };
+    let Some(directory) = name_of(&parent)? else { return Ok(None) };
+    Entry::new(Pinned::new(ways, parent, Name::Path(directory))?, last).map(Some)
 }

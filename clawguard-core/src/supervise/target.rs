@@ -118,24 +118,12 @@ impl Target<'_> {
 
     /// A duplicate of one of its descriptors: the same open file.
     pub(super) fn duplicate(self, number: i32) -> Result<OwnedFd, Errno> {
-        if number < 0 {
-            return Err(Errno::BADF);
-        }
-        let pid =
-            |number: u32| i32::try_from(number).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH);
-        let process = match rustix::process::pidfd_open(pid(self.tid)?, PIDFD_THREAD) {
-            Err(Errno::INVAL) => {
-                rustix::process::pidfd_open(pid(self.process()?)?, PidfdFlags::empty())?
-            }
-            opened => opened?,
-        };
-        rustix::process::pidfd_getfd(process, number, PidfdGetfdFlags::empty())
+        if number < 0 { Err(Errno::BADF) } else { duplicate(self.tid, number) }
     }
 
     /// Its process, by the number of its first thread.
     pub(super) fn process(self) -> Result<u32, Errno> {
-        let status = self.status()?;
-        field(&status, "Tgid:").and_then(|text| text.parse().ok()).ok_or(Errno::SRCH)
+        process_of(self.tid)
     }
 
     /// Its umask.
@@ -185,6 +173,23 @@ impl Target<'_> {
         name.pop_if(|byte| *byte == b'\n');
         name.into_boxed_slice()
     }
+}
+
+/// A duplicate of a descriptor of a thread. The Landlock domain of this thread lets it reach those of the target alone.
+pub(super) fn duplicate(thread: u32, number: i32) -> Result<OwnedFd, Errno> {
+    let pid = |number: u32| i32::try_from(number).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH);
+    let process = match rustix::process::pidfd_open(pid(thread)?, PIDFD_THREAD) {
+        Err(Errno::INVAL) => {
+            rustix::process::pidfd_open(pid(process_of(thread)?)?, PidfdFlags::empty())?
+        }
+        opened => opened?,
+    };
+    rustix::process::pidfd_getfd(process, number, PidfdGetfdFlags::empty())
+}
+
+fn process_of(thread: u32) -> Result<u32, Errno> {
+    let status = read_proc(&format!("/proc/{thread}/status"))?;
+    field(&status, "Tgid:").and_then(|text| text.parse().ok()).ok_or(Errno::SRCH)
 }
 
 /// From where a relative path begins.

@@ -4,7 +4,7 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{Mode, makedev};
+use rustix::fs::{Mode, Stat, makedev};
 use rustix::io::Errno;
 
 use super::open::How;
@@ -17,13 +17,18 @@ const PTS_MAJORS: std::ops::RangeInclusive<u32> = 136..=143;
 /// Minors of each of these majors.
 const PTS_MINORS: u32 = 256;
 
+/// Is this `/dev/tty`, wherever its node is?
+pub(super) fn is_controlling(stat: &Stat) -> bool {
+    stat.st_rdev == makedev(5, 0)
+}
+
 /// The target's own terminal, if the object is `/dev/tty`.
 pub(super) fn controlling(
     target: Target<'_>,
     how: &How,
     pinned: &Pinned,
 ) -> Result<Option<OwnedFd>, Errno> {
-    if rustix::fs::fstat(&pinned.fd)?.st_rdev != makedev(5, 0) {
+    if !is_controlling(&rustix::fs::fstat(&pinned.fd)?) {
         return Ok(None);
     }
     let terminal = terminal_of(&format!("/proc/{}/stat", target.tid))?;

@@ -92,7 +92,7 @@ impl Walk<'_> {
         if let Name::Path(path) = &name {
             self.refuse_outsiders(path)?;
         }
-        Ok(Pinned { fd: self.at, name })
+        Pinned::new(self.ways, self.at, name)
     }
 
     /// What the walk came to, by its real path.
@@ -180,17 +180,18 @@ impl Walk<'_> {
     fn jump(&mut self, name: &[u8]) -> Result<(), Errno> {
         let directory = name_of(&self.at)?.ok_or(Errno::NOENT)?;
         self.refuse_outsiders(&directory)?;
-        let next =
-            rustix::fs::openat(&self.at, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        let (next, allowed) = match directory.file_name() {
+            Some(b"fd") => descriptor(&directory, name)?,
+            // What runs, or is mapped, may be executed: that it has no name any more does not make it readable.
+            Some(kind) => {
+                let allowed = if kind == b"ns" { Access::Read.into() } else { AccessSet::EMPTY };
+                (jump_to(&self.at, name)?, allowed)
+            }
+            None => return Err(Errno::NOENT),
+        };
         self.at = next;
         self.from = None;
-        self.nameless = match directory.file_name() {
-            Some(b"fd") => descriptor_allows(&directory, name)?,
-            // The program that runs, though its file was replaced; what it has mapped; its namespaces.
-            _ if name == b"exe" => Access::Read.into(),
-            Some(b"map_files" | b"ns") => Access::Read.into(),
-            Some(_) | None => AccessSet::EMPTY,
-        };
+        self.nameless = allowed;
         match self.rest.is_empty() {
             true => Ok(()),
             false => self.check_directory(),
@@ -234,15 +235,24 @@ impl Walk<'_> {
     }
 }
 
-/// The access mode of an open descriptor, as /proc/PID/fdinfo/N tells it in octal.
-fn descriptor_allows(directory: &AbsPath, name: &[u8]) -> Result<AccessSet, Errno> {
-    let process = directory.parent().ok_or(Errno::NOENT)?;
-    let info = std::fs::read(process.join(b"fdinfo").join(name)).map_err(|_| Errno::NOENT)?;
-    let text = String::from_utf8_lossy(&info);
-    let flags = super::target::field(&text, "flags:")
-        .and_then(|flags| i32::from_str_radix(flags, 8).ok())
-        .ok_or(Errno::NOENT)?;
-    Ok(mode_allows(flags))
+/// The object of `/proc/PID/fd/N` and what its descriptor allows, both from one duplicate: the number may mean another
+/// file at any moment.
+fn descriptor(directory: &AbsPath, name: &[u8]) -> Result<(OwnedFd, AccessSet), Errno> {
+    let thread = directory.parent().and_then(|of| of.file_name().and_then(number));
+    let number = number(name).and_then(|number| i32::try_from(number).ok());
+    let (Some(thread), Some(number)) = (thread, number) else { return Err(Errno::NOENT) };
+    let duplicate = super::target::duplicate(thread, number).map_err(|errno| match errno {
+        Errno::BADF => Errno::NOENT,
+        errno => errno,
+    })?;
+    let allowed = mode_allows(rustix::fs::fcntl_getfl(&duplicate)?.bits() as i32);
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let object = rustix::fs::openat(CWD, super::pin::through(&duplicate), flags, Mode::empty())?;
+    Ok((object, allowed))
+}
+
+fn jump_to(at: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(at, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// What a descriptor with these flags of F_GETFL allows.

@@ -87,7 +87,7 @@ impl Worker {
         let Base::Descriptor(number) = base else {
             let fd = target.directory(base)?;
             let name = name_of(&fd)?.map_or(Name::Nameless(AccessSet::EMPTY), Name::Path);
-            return Ok(Pinned { fd, name });
+            return Pinned::new(&self.shared.ways, fd, name);
         };
         let fd = target.duplicate(number)?;
         let flags = rustix::fs::fcntl_getfl(&fd)?.bits() as i32;
@@ -95,13 +95,7 @@ impl Worker {
             return Err(Errno::BADF);
         }
         let name = name_of(&fd)?.map_or(Name::Nameless(mode_allows(flags)), Name::Path);
-        if let Name::Path(path) = &name
-            && self.shared.ways.is_proc(path)
-            && !self.shared.ways.is_of_target(path)
-        {
-            return Err(Errno::ACCESS);
-        }
-        Ok(Pinned { fd, name })
+        Pinned::new(&self.shared.ways, fd, name)
     }
 
     /// Refuses unless the law allows each of these accesses.

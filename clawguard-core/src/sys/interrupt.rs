@@ -9,7 +9,8 @@ fn number() -> libc::c_int {
 
 extern "C" fn nothing(_: libc::c_int) {}
 
-/// Lets the calling thread be interrupted.
+/// Lets the calling thread be interrupted, by this signal and no other: one that a request causes, such as SIGXFSZ,
+/// must not end the process.
 pub(crate) fn allow() -> io::Result<()> {
     let handler: extern "C" fn(libc::c_int) = nothing;
     // SAFETY: an all-zero `struct sigaction` is valid: no flags, and so no restart of interrupted calls.
@@ -20,13 +21,13 @@ pub(crate) fn allow() -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigemptyset writes the whole set.
-    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: sigfillset writes the whole set.
+    unsafe { libc::sigfillset(set.as_mut_ptr()) };
     // SAFETY: the set was written just now, and the number is a signal's.
-    unsafe { libc::sigaddset(set.as_mut_ptr(), number()) };
+    unsafe { libc::sigdelset(set.as_mut_ptr(), number()) };
     // SAFETY: the set is read only; the old mask is not asked for.
     let result =
-        unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), std::ptr::null_mut()) };
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set.as_ptr(), std::ptr::null_mut()) };
     if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(result)) }
 }
 

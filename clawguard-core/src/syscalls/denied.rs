@@ -53,6 +53,9 @@ pub(crate) enum Forbidden {
     TerminalInput,
     /// Files changed through a descriptor that is open for reading only.
     FileAttributes,
+    /// A Landlock domain of the target's own: a supervisor that performs its calls stands outside it, so a sandbox
+    /// that believes in it would be none. Refused only where there is a supervisor.
+    InnerLandlock,
     /// Calls that Linux no longer has, in case an out-of-tree module brings one back.
     Retired,
 }
@@ -75,6 +78,7 @@ impl Forbidden {
             Forbidden::OtherProcesses => "limits and priorities of other processes",
             Forbidden::TerminalInput => "terminal input",
             Forbidden::FileAttributes => "files changed through read-only descriptors",
+            Forbidden::InnerLandlock => "a Landlock sandbox inside this one",
             Forbidden::Retired => "retired calls",
         }
     }
@@ -281,6 +285,8 @@ const KEYRINGS: &[Denial] = &[always(Forbidden::Keyrings, Errno::Eperm)];
 const FANOTIFY: &[Denial] = &[always(Forbidden::Fanotify, Errno::Eperm)];
 const USERFAULTFD: &[Denial] = &[always(Forbidden::Userfaultfd, Errno::Eperm)];
 const FILE_ATTRIBUTES: &[Denial] = &[always(Forbidden::FileAttributes, Errno::Eacces)];
+/// As if the kernel had none: whoever wants a sandbox then knows that there is none.
+const INNER_LANDLOCK: &[Denial] = &[always(Forbidden::InnerLandlock, Errno::Enosys)];
 const RETIRED: &[Denial] = &[always(Forbidden::Retired, Errno::Enosys)];
 
 /// The denied rows of the table.
@@ -344,6 +350,8 @@ pub(super) const ROWS: &[Syscall] = &[
     both("fanotify_mark", 301, 263, denied(FANOTIFY)),
     both("userfaultfd", 323, 282, denied(USERFAULTFD)),
     both("file_setattr", 469, 469, denied(FILE_ATTRIBUTES)),
+    both("landlock_create_ruleset", 444, 444, denied(INNER_LANDLOCK)),
+    both("landlock_restrict_self", 446, 446, denied(INNER_LANDLOCK)),
     x86("_sysctl", 156, denied(RETIRED)),
     x86("create_module", 174, denied(RETIRED)),
     x86("get_kernel_syms", 177, denied(RETIRED)),

@@ -316,7 +316,5 @@ pub(super) const ROWS: &[Syscall] = &[
     both("clock_adjtime", 305, 266, CAPABILITY),
     // Sandboxes inside the sandbox.
     both("seccomp", 317, 277, NARROWING),
-    both("landlock_create_ruleset", 444, 444, NARROWING),
     both("landlock_add_rule", 445, 445, NARROWING),
-    both("landlock_restrict_self", 446, 446, NARROWING),
 ];

@@ -20,7 +20,7 @@ mod tests;
 
 pub use arch::Arch;
 use constants::Constant;
-pub(crate) use denied::{Condition, Denial, Errno, Test};
+pub(crate) use denied::{Condition, Denial, Errno, Forbidden, Test};
 pub(crate) use free::Free;
 pub(crate) use judged::{Family, Flag, Held, Judged, Last, Need, OpenFlags, Place};
 
