@@ -19,6 +19,7 @@ mod pinned;
 mod programs;
 mod programs_build;
 mod programs_files;
+mod programs_secrets;
 mod programs_services;
 mod questions;
 mod races;

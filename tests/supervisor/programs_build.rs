@@ -86,7 +86,7 @@ sed -i "s/$port/PORT/" package-lock.json; ls -A"#;
 fn cargo_builds_tests_and_runs_crates_with_path_dependencies_and_build_scripts() {
     let script = r#"
 set -e
-export PATH=$HOME/.rustup/toolchains/t/bin:$PATH
+export PATH=$HOME/.rustup/toolchains/own/bin:$PATH
 cargo new -q --vcs none alone; cd alone; cargo run -q --offline; cargo build -q --offline
 ./target/debug/alone; printf '#[test]\nfn t() { assert_eq!(1, 1) }\n' >> src/main.rs
 cargo test -q --offline 2>&1 | grep -o '1 passed'; rm -r target; cd ..

@@ -162,10 +162,18 @@ E
 #[test]
 fn a_terminal_is_made_for_programs_that_want_one() {
     let script = r#"
+set -e
+export SHELL=/bin/sh TERM=xterm
 script -qec 'tty | cut -c1-9; stty size >/dev/null && echo size; test -t 0 && echo terminal; echo x > /dev/tty' /dev/null < /dev/null
-echo $?
-script -qec 'echo logged' log </dev/null; grep -c logged log; rm log
-tmux -S "$PWD/tm" -f /dev/null new-session -d -s a -x 80 -y 24 'sh -c "echo in tmux > out; tty | cut -c1-9 >> out; tmux wait-for -S done; sleep 60"' && tmux -S tm wait-for done && cat out; tmux -S tm send-keys -t a x; tmux -S tm list-sessions -F '#{session_name}'; tmux -S tm kill-server; echo $?
+script -qec 'echo logged; exit 5' log </dev/null || echo $?; grep -c logged log; rm log
+cat > in.sh <<'E'
+echo in tmux; tty | cut -c1-9; test -t 0 && echo terminal; tmux display-message -p '#{session_name}'
+tmux wait-for -S done; exec cat
+E
+tmux -S "$PWD/tm" -f /dev/null new-session -d -s a -x 80 -y 24 'sh in.sh > out'
+tmux -S tm wait-for done; cat out; tmux -S tm list-sessions -F '#{session_name}'
+tmux -S tm split-window -d -t a 'tmux wait-for -S split; exec cat'; tmux -S tm wait-for split; tmux -S tm list-panes -t a | wc -l
+tmux -S tm kill-server; rm -f tm
 /usr/bin/python3 -c '
 import pty, os
 m, s = pty.openpty(); print(os.isatty(s), os.ttyname(s)[:9])
@@ -176,6 +184,6 @@ try:
     while d := os.read(fd, 1000): out += d
 except OSError: pass
 print(out, os.waitpid(pid, 0)[1])'
-setsid -w sh -c 'tty; true'; ls -A | grep -v '^tm$'"#;
+setsid -w sh -c 'tty; true'; ls -A"#;
     Script::new(script).runs_as_if_bare();
 }

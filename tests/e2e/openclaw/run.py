@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The real OpenClaw on the real node under clawguard-exec: one agent turn of attacks and of
-ordinary work, played twice.
+ordinary work, played three times.
 
     run.py CLAWGUARD_EXEC CACHE_DIR
 
-CACHE_DIR is filled by install.sh. Confined by policy.yaml, every attack of turn.json must end in
-a permission error and every neighbour must work. Unconfined, the same attacks must succeed: this
+CACHE_DIR is filled by install.sh. Confined by policy.yaml, which Landlock alone can hold, every attack
+of turn.json must end in a permission error and every neighbour must work. The same holds by default: without
+a policy, in the workspace, with what only the supervisor can answer (`**/.env`). Unconfined, the same attacks must succeed: this
 control proves that the test can fail. Nothing is skipped. There is no network in it: model.mjs
 answers in place of a model, on the loopback interface.
 """
@@ -28,6 +29,9 @@ DENIED = re.compile(r"permission denied|operation not permitted|invalid cross-de
 # OpenClaw keeps these outside of the home directory. Those that were not there before go with us.
 SHARED = [Path("/tmp/openclaw"), Path(f"/tmp/openclaw-{USER}"), Path(f"/tmp/openclaw-state-locks-{USER}"),
           Path(f"/tmp/.openclaw-terminal-staging-{USER}"), Path("/tmp/node-compile-cache")]
+
+# A ~/.openclaw/config.yaml without `security.file_access` is no policy, so the built-in default holds.
+NO_POLICY = "# somebody else's\nui:\n  theme: dark\n"
 
 
 class Verdict:
@@ -65,8 +69,9 @@ def check_turn(verdict, turn):
             verdict.check(here + f"{step['name']}: works", step["proof"] in result and not DENIED.search(result), result)
     log = turn.git("log", "--format=%s", "--name-only")
     verdict.check(here + "the commit is in the repository", log.split("\n") == ["say hello", "", "hello.sh", ""], log)
-    report = turn.home.path / "Downloads/report.txt"
-    verdict.check(here + "the download is there", report.exists() and report.read_text() == "report\n")
+    if any("Downloads" in json.dumps(step["arguments"]) for step in turn.steps):
+        report = turn.home.path / "Downloads/report.txt"
+        verdict.check(here + "the download is there", report.exists() and report.read_text() == "report\n")
 
 
 def answer_of(turn):
@@ -81,21 +86,21 @@ def check_confined(verdict, turn):
     for step in turn.steps:
         result = turn.results.get(step["name"], "(the step was never played)")
         if step["kind"] == "attack":
-            verdict.check(f"confined: {step['name']}: denied",
+            verdict.check(f"{turn.name}: {step['name']}: denied",
                           denial(result, step["denied"]) and step["proof"] not in result, result)
     leaks = [name for name, canary in turn.home.canaries.items() if canary in turn.seen()]
-    verdict.check("confined: no canary reaches the model, the user or a log", not leaks, leaks)
+    verdict.check(f"{turn.name}: no canary reaches the model, the user or a log", not leaks, leaks)
     copies = [name for name, canary in turn.home.canaries.items() if canary in turn.written()]
-    verdict.check("confined: no canary lies where the agent may write", not copies, copies)
-    verdict.check("confined: the user's files are unchanged", not turn.home.changed(), turn.home.changed())
+    verdict.check(f"{turn.name}: no canary lies where the agent may write", not copies, copies)
+    verdict.check(f"{turn.name}: the user's files are unchanged", not turn.home.changed(), turn.home.changed())
     noise = [line for line in "\n".join(turn.results.values()).splitlines() if "/proc/" in line]
-    verdict.check("confined: no tool result complains about /proc", not noise, "\n".join(noise))
+    verdict.check(f"{turn.name}: no tool result complains about /proc", not noise, "\n".join(noise))
     # OpenClaw logs denied tools as such, and may not watch the home directory for a ~/.agents to come; the
     # shim may report denials too. Anything else that OpenClaw was denied is our mistake.
     expected = ("[tools]", f"watch '{turn.home.path}'", "clawguard: ")
     own = [line for line in turn.read("gateway.log").splitlines()
            if DENIED.search(line) and not any(known in line for known in expected)]
-    verdict.check("confined: OpenClaw itself was denied nothing that it complains about", not own, "\n".join(own))
+    verdict.check(f"{turn.name}: OpenClaw itself was denied nothing that it complains about", not own, "\n".join(own))
 
 
 def check_control(verdict, turn):
@@ -120,14 +125,15 @@ def main(shim, cache):
     scratch.chmod(0o755)
     policy = Path(shutil.copy(HERE / "policy.yaml", scratch))
     shim = shutil.copy(shim, scratch / "clawguard-exec")
-    runs = [("confined", [shim, "--policy", str(policy), "--"], check_confined), ("unconfined", [], check_control)]
+    runs = [("confined", [shim, "--mode", "kernel", "--policy", str(policy), "--"], None, check_confined),
+            ("default", [shim, "--"], NO_POLICY, check_confined), ("unconfined", [], None, check_control)]
     try:
         reachable = subprocess.run(as_user(["openclaw", "--version"]), env=environment("/nonexistent", cache),
                                    capture_output=True, text=True, timeout=60)
         verdict.check(f"user {USER} can run {reachable.stdout.strip() or 'openclaw'}", reachable.returncode == 0,
                       reachable.stderr)
-        for name, wrapper, check in runs:
-            turn, began = Turn(name, scratch, cache, wrapper), time.monotonic()
+        for name, wrapper, config, check in runs:
+            turn, began = Turn(name, scratch, cache, wrapper, config), time.monotonic()
             try:
                 turn.play()
                 print(f"----  {name}: played in {time.monotonic() - began:.0f} s", flush=True)

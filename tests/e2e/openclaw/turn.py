@@ -25,19 +25,21 @@ def environment(home, cache):
 class Turn:
     """The turn of turn.json, in a fresh home, and all that came of it."""
 
-    def __init__(self, name, scratch, cache, wrapper):
+    def __init__(self, name, scratch, cache, wrapper, config=None):
+        """`config` is the text of ~/.openclaw/config.yaml, where a policy may be; policy.yaml without it."""
         self.name, self.wrapper = name, wrapper
         self.scratch = scratch / name
         self.scratch.mkdir()
-        self.home = Home(self.scratch / "home", (HERE / "policy.yaml").read_text())
+        self.home = Home(self.scratch / "home", (HERE / "policy.yaml").read_text() if config is None else config)
         self.env = environment(self.home.path, cache)
         turn = json.loads(self.home.expand((HERE / "turn.json").read_text()))
-        self.final, self.steps = turn["final"], turn["steps"]
+        self.final = turn["final"]
+        self.steps = [step for step in turn["steps"] if name in step.get("runs", [name])]
         self.results, self.left = {}, []
 
     def start(self, name, command, err=None):
         out = self.scratch / name
-        return start(command, self.env, self.home.path, out, err and self.scratch / err), out
+        return start(command, self.env, self.home.workspace, out, err and self.scratch / err), out
 
     def read(self, name):
         file = self.scratch / name
@@ -81,7 +83,7 @@ class Turn:
         return "".join(map(self.read, ["record/requests.log", "agent.json", "agent.log", "gateway.log"]))
 
     def written(self):
-        """All that lies where the agent may write, links not followed."""
+        """All that lies where the agent may write, but for `.env` files, links not followed."""
         files = [file for folder in (self.home.workspace, self.home.path / "Downloads") for file in folder.rglob("*")]
         return "".join(file.read_bytes().decode(errors="replace")
-                       for file in files if file.is_file() and not file.is_symlink())
+                       for file in files if file.name != ".env" and file.is_file() and not file.is_symlink())
