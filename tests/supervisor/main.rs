@@ -9,6 +9,7 @@ mod compiled;
 mod differ;
 mod entries;
 mod execution;
+mod journal;
 mod links;
 mod metadata;
 mod moves;

@@ -253,7 +253,12 @@ attempt('unix', bound(socket.AF_UNIX, 'work-socket'))
 ";
         let command = ["/usr/bin/python3", "-I", "-S", "-c", script];
         world.write("~/policy.yaml", format!("{rules}  network: {{ listen: loopback }}\n"));
-        let ran = world.confined().command(command).works();
+        let log = world.text("~/log");
+        let ran = world.confined().args(["--log", &log]).command(command).works();
+        let journal = world.read("~/log");
+        for what in ["address 0.0.0.0", "address ::", "an address that everybody reaches"] {
+            assert!(journal.contains(&format!("\"path\":\"{what}\"")), "{journal}");
+        }
         let expected = "loopback ok\nloopback6 ok\nmapped ok\nany 13\nany6 13\nmapped-any 13\nunbound 13\nunbound6 13\nunspecified 13\nunix ok\n";
         assert_eq!(ran.stdout, expected);
         world.write("~/policy.yaml", rules);

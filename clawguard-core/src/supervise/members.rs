@@ -1,31 +1,17 @@
-//! Which processes belong to the target: the descendants of this process that a filter confines.
+//! Which processes belong to the target.
 
 #![forbid(unsafe_code)]
 
-use super::target::{field, read_proc};
+use std::path::Path;
 
-/// Generations that are looked at, at most: deeper than any real tree, so that a loop ends.
-const GENERATIONS: usize = 4096;
+use rustix::process::{Pid, test_kill_process};
 
 /// Does a process, by the number of one of its threads, belong to the target?
 ///
-/// Its ancestors are followed up to this process, which adopts orphans. Whatever cannot be read is an outsider.
+/// The kernel tells: the Landlock domain of this thread scopes signals, so only what is in it can be signalled, and that
+/// is the target, whose domain lies within, and this process.
 pub(super) fn is_member(number: u32) -> bool {
-    let own = std::process::id();
-    let mut at = number;
-    for generation in 0..GENERATIONS {
-        if at == own || at <= 1 {
-            return at == own && generation > 0;
-        }
-        let Ok(status) = read_proc(&format!("/proc/{at}/status")) else { return false };
-        // A mere sibling of the command is not confined.
-        if generation == 0 && field(&status, "Seccomp:") != Some("2") {
-            return false;
-        }
-        let Some(parent) = field(&status, "PPid:").and_then(|text| text.parse().ok()) else {
-            return false;
-        };
-        at = parent;
-    }
-    false
+    let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
+    let is_reached = pid.is_some_and(|pid| test_kill_process(pid).is_ok());
+    is_reached && !Path::new(&format!("/proc/self/task/{number}")).exists()
 }

@@ -29,8 +29,8 @@ const PATH: usize = 2;
 const MOST_PATH: usize = 108;
 
 /// `socket` and `socketpair` of a unix datagram socket, which could send to any path: the filter asks of no other.
-pub(super) fn datagram(_: &mut Worker, _: &Request<'_>) -> Answered {
-    Err(Errno::ACCESS)
+pub(super) fn datagram(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    Err(worker.refuse_unnamed(request, "unix datagram socket".to_owned()))
 }
 
 /// An address, as far as it matters here.
@@ -117,15 +117,16 @@ pub(super) fn listen(worker: &mut Worker, request: &Request<'_>) -> Answered {
         // Of another family.
         Err(_) => Ok::<bool, Errno>(false),
     };
+    let everywhere = || "an address that everybody reaches".to_owned();
     if worker.shared.listen == Some(Listen::Loopback) && is_open()? {
-        return Err(Errno::ACCESS);
+        return Err(worker.refuse_unnamed(request, everywhere()));
     }
     request.target.is_waiting()?;
     rustix::net::listen(&socket, request.word(1).cast_signed())?;
     if worker.shared.listen == Some(Listen::Loopback) && is_open()? {
         // Its address was changed meanwhile.
         rustix::net::shutdown(&socket, rustix::net::Shutdown::Both)?;
-        return Err(Errno::ACCESS);
+        return Err(worker.refuse_unnamed(request, everywhere()));
     }
     Ok(Answer::Value(0))
 }
@@ -133,18 +134,19 @@ pub(super) fn listen(worker: &mut Worker, request: &Request<'_>) -> Answered {
 /// `bind`.
 pub(super) fn bind(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let (bytes, address) = address(request)?;
-    let is_reached = match address {
-        Address::Network(ip) => !ip.to_canonical().is_loopback(),
-        Address::Unspecified => true,
-        Address::Path(_) | Address::Other => false,
+    let reached = match address {
+        Address::Network(ip) if ip.to_canonical().is_loopback() => None,
+        Address::Network(ip) => Some(format!("address {ip}")),
+        Address::Unspecified => Some("address of no family".to_owned()),
+        Address::Path(_) | Address::Other => None,
     };
     match address {
         Address::Network(_) | Address::Unspecified | Address::Other
             if worker.shared.listen == Some(Listen::Loopback) =>
         {
             let socket = request.target.duplicate(request.word(0).cast_signed())?;
-            if is_reached {
-                return Err(Errno::ACCESS);
+            if let Some(address) = reached {
+                return Err(worker.refuse_unnamed(request, address));
             }
             // Its memory may be rewritten, so the kernel does not read it again.
             request.target.is_waiting()?;

@@ -171,12 +171,32 @@ impl Worker {
         errno
     }
 
+    /// The same for what has no path: an address, or a kind of socket.
+    pub(super) fn refuse_unnamed(&self, request: &Request<'_>, what: String) -> Errno {
+        let errno = Errno::ACCESS;
+        if self.shared.journal.wants(Logged::Denial) {
+            let outcome = Outcome::Denied { rule: None, errno: errno.raw_os_error() };
+            self.record_as(request, what.into_bytes().into(), Access::Write.into(), outcome);
+        }
+        errno
+    }
+
     fn record(&self, request: &Request<'_>, path: &AbsPath, access: AccessSet, outcome: Outcome) {
+        self.record_as(request, path.as_bytes().into(), access, outcome);
+    }
+
+    fn record_as(
+        &self,
+        request: &Request<'_>,
+        path: Box<[u8]>,
+        access: AccessSet,
+        outcome: Outcome,
+    ) {
         self.shared.journal.record(Event {
             pid: request.target.process().unwrap_or(request.target.tid),
             command: request.target.command(),
             operation: request.call.name,
-            path: path.as_bytes().into(),
+            path,
             access,
             outcome,
             arguments: None,
