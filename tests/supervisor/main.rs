@@ -24,6 +24,7 @@ mod programs_secrets;
 mod programs_services;
 mod questions;
 mod races;
+mod refused;
 mod site;
 mod sockets;
 #[path = "../support/mod.rs"]
