@@ -150,13 +150,16 @@ fn session_and_process_group_stay() {
     });
 }
 
+/// Whoever started the suite may ignore these, and a shell cannot trap what it was started to ignore.
+const HEARD: &str = "set -- env --default-signal=TERM,USR1,HUP,INT,QUIT \"$@\"";
+
 #[test]
 fn a_signal_to_the_shim_reaches_the_command_once() {
     each(|world| {
         let text = "trap 'echo got; n=$((n+1))' TERM USR1 HUP INT; echo ready; read line; \
                     while [ ${n:-0} -lt 1 ]; do sleep 0.05; done; sleep 0.2; exit 4$n";
         for number in [15, 10, 1, 2] {
-            let running = Running::start(script(&world, text));
+            let running = Running::start(script(&world, text).after(HEARD));
             signal(number, running.guardian());
             let (output, status) = {
                 let mut running = running;
@@ -201,7 +204,7 @@ fn a_service_manager_ends_the_command_gracefully() {
 fn an_interrupt_from_the_terminal_reaches_the_command_once() {
     each(|world| {
         let text = "trap 'echo got' INT; echo ready; i=0; while [ $i -lt 8 ]; do sleep 0.1; i=$((i+1)); done; echo end";
-        let mut child = script(&world, text).in_terminal().start();
+        let mut child = script(&world, text).after(HEARD).in_terminal().start();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut seen = String::new();
         while !seen.contains("ready") {
@@ -242,10 +245,10 @@ fn the_shim_stops_and_goes_on_with_the_command() {
 fn a_shell_stops_a_job_and_takes_it_up_again() {
     each(|world| {
         world.write("{root}/bin/jobs.py", include_str!("jobs.py"));
-        let start = "exec python3 -I {root}/bin/jobs.py \"$@\"";
+        let start = format!("{HEARD}; exec python3 -I {{root}}/bin/jobs.py \"$@\"");
         // Without children: dash makes them with vfork, and one that is stopped before its exec holds it (vfork(2)).
         let text = "trap 'echo got; exit 9' INT; echo ready; while :; do read line; done";
-        let ran = script(&world, text).after(start).run().works();
+        let ran = script(&world, text).after(&start).run().works();
         assert_eq!(ran.stdout, "stopped\nrunning\nended 9\n", "{}", ran.stderr);
     });
 }
@@ -475,7 +478,7 @@ fn an_alarm_and_ignored_signals_are_the_commands() {
         let start = "set -- python3 -c 'import os,signal,sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); \
                      signal.setitimer(signal.ITIMER_REAL, 0.5); os.execv(sys.argv[1], sys.argv[1:])' \"$@\"";
         let text = "trap 'exit 14' ALRM; while :; do sleep 0.05; done";
-        script(&world, text).after(start).run().ends(14);
+        script(&world, text).after(&start).run().ends(14);
         let shim = world.confined().after(start).args(["--mode", "supervised"]);
         let ran = shim.command(["grep", "SigIgn", "/proc/self/status"]).works();
         let mask = u64::from_str_radix(ran.stdout.split_whitespace().nth(1).unwrap(), 16).unwrap();

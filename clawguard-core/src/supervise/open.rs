@@ -144,8 +144,7 @@ pub(super) fn open(worker: &mut Worker, request: &Request<'_>) -> Answered {
         (false, true) => create::open(worker, request, &how, base, &path),
         (false, false) => existing(worker, request, &how, base, &path),
     };
-    // The kernel takes a descriptor before it looks at the path.
-    opened.map_err(|errno| request.target.has_room().err().unwrap_or(errno))
+    opened.map_err(|errno| worker.error_of_open(request.target, errno))
 }
 
 /// Would the law allow it, by a path that is its own real path? Then there is nothing to tell, and the kernel goes on.

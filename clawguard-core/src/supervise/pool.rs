@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -146,7 +147,11 @@ impl Pool {
     }
 
     fn worker(&self) -> Worker {
-        Worker { shared: Arc::clone(&self.shared), decider: Decider::new(Arc::clone(&self.law)) }
+        Worker {
+            shared: Arc::clone(&self.shared),
+            decider: Decider::new(Arc::clone(&self.law)),
+            counted: HashMap::new(),
+        }
     }
 
     fn now(&self) -> u64 {

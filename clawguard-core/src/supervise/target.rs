@@ -137,6 +137,17 @@ impl Target<'_> {
         read_proc(&format!("/proc/{}/status", self.tid))
     }
 
+    /// How many descriptors it has: the size of this directory since Linux 6.2. Before it is 0, and no limit is seen.
+    pub(super) fn open_descriptors(self) -> Result<u64, Errno> {
+        let open = rustix::fs::stat(format!("/proc/{}/fd", self.tid))?.st_size;
+        Ok(u64::try_from(open).unwrap_or(u64::MAX))
+    }
+
+    /// How many descriptors it may have.
+    pub(super) fn descriptor_limit(self) -> u64 {
+        sys::calls::descriptor_limit(i32::try_from(self.tid).ok().and_then(Pid::from_raw))
+    }
+
     /// Does a signal wait for a handler of its own? Its call would end with EINTR then.
     pub(super) fn has_caught_a_signal(self) -> bool {
         let Ok(status) = self.status() else { return false };
@@ -148,15 +159,13 @@ impl Target<'_> {
 
     /// Fails with EMFILE if it cannot have another descriptor.
     pub(super) fn has_room(self) -> Result<(), Errno> {
-        let pid = i32::try_from(self.tid).ok().and_then(Pid::from_raw);
-        let limit = sys::calls::descriptor_limit(pid);
-        // The number of open descriptors is the size of this directory since Linux 6.2; before it is 0.
-        let directory = format!("/proc/{}/fd", self.tid);
-        let open = rustix::fs::stat(&directory)?.st_size;
-        if u64::try_from(open).is_ok_and(|open| open < limit) {
+        let limit = self.descriptor_limit();
+        let open = self.open_descriptors()?;
+        if open < limit {
             return Ok(());
         }
         // Descriptors from before the limit was lowered take no room beneath it.
+        let directory = format!("/proc/{}/fd", self.tid);
         let names = std::fs::read_dir(directory).map_err(|_| Errno::SRCH)?.flatten();
         let numbers = names.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok());
         let below = numbers.filter(|number| *number < limit).count();

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -49,7 +50,17 @@ pub(super) struct Shared {
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) decider: Decider,
+    /// How many descriptors threads had when that was last asked.
+    pub(super) counted: HashMap<u32, (Instant, u64)>,
 }
+
+/// How long such a count is believed, and how many descriptors may have been opened since. It decides only which of two
+/// errors a failed open gives.
+const BELIEVED: Duration = Duration::from_millis(10);
+const OPENED_SINCE: u64 = 64;
+
+/// Threads whose count is remembered, at most.
+const COUNTED: usize = 256;
 
 impl Worker {
     /// Answers one request.
@@ -96,6 +107,21 @@ impl Worker {
         }
         let name = name_of(&fd)?.map_or(Name::Nameless(mode_allows(flags)), Name::Path);
         Pinned::new(&self.shared.ways, fd, name)
+    }
+
+    /// The errno of an open that failed: the kernel takes a descriptor before it looks at the path.
+    pub(super) fn error_of_open(&mut self, target: Target<'_>, errno: Errno) -> Errno {
+        let believed = |(at, _): &&(Instant, u64)| at.elapsed() < BELIEVED;
+        let open = self.counted.get(&target.tid).filter(believed).map(|(_, open)| *open);
+        if open.is_some_and(|open| open + OPENED_SINCE < target.descriptor_limit()) {
+            return errno;
+        }
+        if self.counted.len() >= COUNTED {
+            self.counted.clear();
+        }
+        let open = target.open_descriptors().unwrap_or(u64::MAX / 2);
+        self.counted.insert(target.tid, (Instant::now(), open));
+        target.has_room().err().unwrap_or(errno)
     }
 
     /// Refuses unless the law allows each of these accesses.
