@@ -478,7 +478,7 @@ fn an_alarm_and_ignored_signals_are_the_commands() {
         let start = "set -- python3 -c 'import os,signal,sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); \
                      signal.setitimer(signal.ITIMER_REAL, 0.5); os.execv(sys.argv[1], sys.argv[1:])' \"$@\"";
         let text = "trap 'exit 14' ALRM; while :; do sleep 0.05; done";
-        script(&world, text).after(&start).run().ends(14);
+        script(&world, text).after(start).run().ends(14);
         let shim = world.confined().after(start).args(["--mode", "supervised"]);
         let ran = shim.command(["grep", "SigIgn", "/proc/self/status"]).works();
         let mask = u64::from_str_radix(ran.stdout.split_whitespace().nth(1).unwrap(), 16).unwrap();
