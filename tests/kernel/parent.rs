@@ -11,6 +11,9 @@ use crate::support::{Ran, Shim, World, for_every_user};
 
 const SOON: Duration = Duration::from_secs(5);
 
+/// A bound for what has to compete with many; without an end it would take for ever.
+const BEFORE_LONG: Duration = Duration::from_secs(30);
+
 /// A supervised run of a shell script.
 fn script<'w>(world: &'w World, script: &str) -> Shim<'w> {
     let script = world.text(script);
@@ -370,7 +373,8 @@ fn a_fork_bomb_ends_with_the_command() {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let armed = Instant::now();
         assert_eq!(child.wait().unwrap().code(), Some(5));
-        assert!(armed.elapsed() < SOON, "{:?}", armed.elapsed());
+        // The supervisor is one of some two hundred that want a processor, beside the rest of the suite.
+        assert!(armed.elapsed() < BEFORE_LONG, "{:?}", armed.elapsed());
         let generations = || std::fs::metadata(world.path("~/work/sub/alive")).unwrap().len();
         let seen = generations();
         assert!(line == "armed\n" && seen > 200, "it did not go off: {line}{seen}");
