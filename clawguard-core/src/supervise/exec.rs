@@ -32,6 +32,9 @@ const INTERPRETERS: usize = 5;
 const MOST_ARGUMENT: usize = 4096;
 const MOST_ARGUMENTS: usize = 256;
 
+/// `AT_EXECVE_CHECK` of linux/fcntl.h (Linux 6.14).
+const AT_EXECVE_CHECK: i32 = 0x10000;
+
 /// Processes that are watched at once.
 const PROCESSES: usize = 4096;
 
@@ -44,6 +47,8 @@ pub(super) struct Executing {
     /// Where its stack began before: the kernel puts it elsewhere for each new program.
     stack: Option<u64>,
     since: Instant,
+    /// What was judged, by device and inode: a program that is none of these was put in its place.
+    images: Vec<(u64, u64)>,
 }
 
 /// Field 28 of proc_pid_stat(5), `startstack`.
@@ -56,8 +61,11 @@ fn stack(process: u32) -> Option<u64> {
 /// `execve`, `execveat`.
 pub(super) fn exec(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let proceed = Answer::Continue(worker.shared.floor.execute());
-    // What does not exist, or cannot be read, is the kernel's to refuse.
-    let Ok(mut pinned) = worker.object(request, 0) else { return Ok(proceed) };
+    if request.call.name == "execveat" {
+        request.only_flags(4, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH | AT_EXECVE_CHECK)?;
+    }
+    // What cannot be found or read is not left to the kernel: it may find something else.
+    let mut pinned = worker.object(request, 0)?;
     let logged = worker.shared.journal.wants(Logged::Command);
     if logged && let Name::Path(path) = &pinned.name {
         worker.shared.journal.record(Event {
@@ -70,7 +78,10 @@ pub(super) fn exec(worker: &mut Worker, request: &Request<'_>) -> Answered {
             arguments: Some(arguments(request)),
         });
     }
+    let mut images = Vec::new();
     for _ in 0..INTERPRETERS {
+        let stat = rustix::fs::fstat(&pinned.fd)?;
+        images.push((stat.st_dev, stat.st_ino));
         match &pinned.name {
             Name::Path(path) if is_regular(&pinned) => {
                 worker.require_at(request, path, Access::Execute.into())?;
@@ -90,7 +101,8 @@ pub(super) fn exec(worker: &mut Worker, request: &Request<'_>) -> Answered {
         if executing.len() >= PROCESSES {
             executing.clear();
         }
-        executing.insert(process, Executing { stack: stack(process), since: Instant::now() });
+        executing
+            .insert(process, Executing { stack: stack(process), since: Instant::now(), images });
     }
     Ok(proceed)
 }
@@ -179,13 +191,19 @@ impl Worker {
         if stack(target.tid) == entry.stack && entry.since.elapsed() < PATIENCE {
             return;
         }
-        executing.remove(&target.tid);
+        let images = executing.remove(&target.tid).map(|entry| entry.images).unwrap_or_default();
         drop(executing);
         let program = format!("/proc/{}/exe", target.tid);
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let Ok(fd) = rustix::fs::openat(CWD, program, flags, Mode::empty()) else { return };
-        let Ok(Some(path)) = name_of(&fd) else { return };
-        if !self.allows(&path, AccessSet::from(Access::Execute)) && target.is_waiting().is_ok() {
+        let is_judged =
+            rustix::fs::fstat(&fd).is_ok_and(|stat| images.contains(&(stat.st_dev, stat.st_ino)));
+        let is_allowed = is_judged
+            || name_of(&fd)
+                .ok()
+                .flatten()
+                .is_some_and(|path| self.allows(&path, AccessSet::from(Access::Execute)));
+        if !is_allowed && target.is_waiting().is_ok() {
             let pid = i32::try_from(target.tid).ok().and_then(Pid::from_raw);
             if let Some(pid) = pid {
                 // It waits in this call, so its number is its own.
