@@ -7,6 +7,7 @@
 mod descriptors;
 mod files;
 mod guards;
+mod jobs;
 mod links;
 mod mixed;
 mod names;
@@ -15,6 +16,7 @@ mod parent;
 mod privileges;
 mod process;
 mod programs;
+mod running;
 mod start;
 mod starts;
 #[path = "../support/mod.rs"]

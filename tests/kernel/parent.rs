@@ -1,110 +1,16 @@
-//! The shim as the parent of a supervised command: it is signalled, stopped and ended as the command would be, and
-//! nothing of the command outlives it.
+//! The shim as the parent of a supervised command: it ends as the command ended, and nothing of the command outlives it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, Shim, World, for_every_user};
-
-const SOON: Duration = Duration::from_secs(5);
+use crate::running::{Running, each, eventually, script, sh, signal, state};
+use crate::support::World;
 
 /// A bound for what has to compete with many; without an end it would take for ever.
 const BEFORE_LONG: Duration = Duration::from_secs(30);
-
-/// A supervised run of a shell script.
-fn script<'w>(world: &'w World, script: &str) -> Shim<'w> {
-    let script = world.text(script);
-    world.confined().args(["--mode", "supervised", "--", "sh", "-c", &script])
-}
-
-fn sh(world: &World, text: &str) -> Ran {
-    script(world, text).run()
-}
-
-fn each(test: impl Fn(World)) {
-    for_every_user(|world| {
-        world.policy("allowed_paths: ['~/work']");
-        test(world);
-    });
-}
-
-fn signal(number: i32, pid: u32) {
-    let sent = Command::new("kill").arg(format!("-{number}")).arg(pid.to_string()).status();
-    assert!(sent.unwrap().success(), "signal {number} to {pid}");
-}
-
-/// The fields of /proc/PID/stat after the name: state, parent, group, session.
-fn stat(pid: u32) -> Option<Vec<String>> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(") ")?;
-    Some(fields.split(' ').map(str::to_owned).collect())
-}
-
-fn state(pid: u32) -> String {
-    stat(pid).map_or_else(|| "gone".to_owned(), |fields| fields[0].clone())
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    numbers
-        .filter(|child| stat(*child).is_some_and(|fields| fields[1] == pid.to_string()))
-        .collect()
-}
-
-#[track_caller]
-fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + SOON;
-    while !holds() {
-        assert!(Instant::now() < end, "not in time: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// A run that goes on: guardian, supervisor and command.
-struct Running {
-    child: Child,
-    supervisor: u32,
-    command: u32,
-    output: Box<dyn BufRead>,
-}
-
-impl Running {
-    /// Waits for the line `ready` on standard output.
-    fn start(shim: Shim<'_>) -> Running {
-        let mut child = shim.start();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        if line != "ready\n" {
-            let mut errors = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
-            panic!("{line}{errors}");
-        }
-        // A process substitution of the shell before the shim would be the guardian's child as well.
-        let is_shim = |pid: &u32| {
-            std::fs::read_to_string(format!("/proc/{pid}/comm"))
-                .is_ok_and(|name| name == "clawguard-exec\n")
-        };
-        let supervisor = children(child.id()).into_iter().find(is_shim).unwrap();
-        let command = children(supervisor)[0];
-        Running { child, supervisor, command, output: Box::new(output) }
-    }
-
-    fn guardian(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// What is still printed, and how the shim ended.
-    fn end(mut self) -> (String, ExitStatus) {
-        let mut rest = String::new();
-        self.output.read_to_string(&mut rest).unwrap();
-        (rest, self.child.wait().unwrap())
-    }
-}
 
 #[test]
 fn the_exit_code_is_the_commands_own() {
@@ -139,120 +45,6 @@ fn a_command_that_cannot_run_is_told_apart_from_one_that_fails() {
         run("~/work/text").ends(126).says(["not an executable"]);
         run("~/work/broken").ends(126).says(["cannot execute the command"]);
         assert!(world.temporaries().is_empty());
-    });
-}
-
-#[test]
-fn session_and_process_group_stay() {
-    each(|world| {
-        let running = Running::start(script(&world, "echo ready; read line"));
-        let own = stat(std::process::id()).unwrap();
-        for pid in [running.guardian(), running.supervisor, running.command] {
-            assert_eq!(stat(pid).unwrap()[2..4], own[2..4]);
-        }
-    });
-}
-
-/// Whoever started the suite may ignore these, and a shell cannot trap what it was started to ignore.
-const HEARD: &str = "set -- env --default-signal=TERM,USR1,HUP,INT,QUIT \"$@\"";
-
-#[test]
-fn a_signal_to_the_shim_reaches_the_command_once() {
-    each(|world| {
-        let text = "trap 'echo got; n=$((n+1))' TERM USR1 HUP INT; echo ready; read line; \
-                    while [ ${n:-0} -lt 1 ]; do sleep 0.05; done; sleep 0.2; exit 4$n";
-        for number in [15, 10, 1, 2] {
-            let running = Running::start(script(&world, text).after(HEARD));
-            signal(number, running.guardian());
-            let (output, status) = {
-                let mut running = running;
-                std::thread::sleep(Duration::from_millis(100));
-                drop(running.child.stdin.take());
-                running.end()
-            };
-            assert_eq!((output.as_str(), status.code()), ("got\n", Some(41)), "signal {number}");
-        }
-    });
-}
-
-#[test]
-fn a_signal_to_the_whole_group_reaches_the_command_once() {
-    each(|world| {
-        let text = "trap 'echo got; n=$((n+1))' TERM; echo ready; \
-                    while [ ${n:-0} -lt 1 ]; do sleep 0.05; done; sleep 0.3; exit 4$n";
-        let running = Running::start(script(&world, text).after("set -- setsid \"$@\""));
-        let sent = Command::new("kill")
-            .args(["-15", "--"])
-            .arg(format!("-{}", running.guardian()))
-            .status();
-        assert!(sent.unwrap().success());
-        let (output, status) = running.end();
-        assert_eq!((output.as_str(), status.code()), ("got\n", Some(41)));
-    });
-}
-
-#[test]
-fn a_service_manager_ends_the_command_gracefully() {
-    // Type=simple: no terminal, a session of its own, SIGTERM to the main process.
-    each(|world| {
-        let text = "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
-        let running = Running::start(script(&world, text).after("set -- setsid \"$@\""));
-        signal(15, running.guardian());
-        let (output, status) = running.end();
-        assert_eq!((output.as_str(), status.code()), ("bye\n", Some(0)));
-    });
-}
-
-#[test]
-fn an_interrupt_from_the_terminal_reaches_the_command_once() {
-    each(|world| {
-        let text = "trap 'echo got' INT; echo ready; i=0; while [ $i -lt 8 ]; do sleep 0.1; i=$((i+1)); done; echo end";
-        let mut child = script(&world, text).after(HEARD).in_terminal().start();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut seen = String::new();
-        while !seen.contains("ready") {
-            assert!(output.read_line(&mut seen).unwrap() > 0, "{seen}");
-        }
-        child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
-        output.read_to_string(&mut seen).unwrap();
-        assert_eq!(seen.matches("got").count(), 1, "{seen}");
-        assert!(seen.contains("end"), "{seen}");
-        child.wait().unwrap();
-    });
-}
-
-#[test]
-fn the_shim_stops_and_goes_on_with_the_command() {
-    each(|world| {
-        let text = "echo ready; while :; do read line || exit 6; done";
-        let mut running = Running::start(script(&world, text));
-        for _ in 0..3 {
-            signal(19, running.command);
-            eventually("the shim is stopped", || state(running.guardian()) == "T");
-            assert_ne!(state(running.supervisor), "T", "it must go on answering");
-            signal(18, running.guardian());
-            eventually("the command goes on", || state(running.command) == "S");
-            eventually("the shim goes on", || state(running.guardian()) == "S");
-            // As a debugger does, which knows of the command alone.
-            signal(19, running.command);
-            eventually("the shim is stopped", || state(running.guardian()) == "T");
-            signal(18, running.command);
-            eventually("the shim goes on", || state(running.guardian()) == "S");
-        }
-        drop(running.child.stdin.take());
-        assert_eq!(running.end().1.code(), Some(6));
-    });
-}
-
-#[test]
-fn a_shell_stops_a_job_and_takes_it_up_again() {
-    each(|world| {
-        world.write("{root}/bin/jobs.py", include_str!("jobs.py"));
-        let start = format!("{HEARD}; exec python3 -I {{root}}/bin/jobs.py \"$@\"");
-        // Without children: dash makes them with vfork, and one that is stopped before its exec holds it (vfork(2)).
-        let text = "trap 'echo got; exit 9' INT; echo ready; while :; do read line; done";
-        let ran = script(&world, text).after(&start).run().works();
-        assert_eq!(ran.stdout, "stopped\nrunning\nended 9\n", "{}", ran.stderr);
     });
 }
 

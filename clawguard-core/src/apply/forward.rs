@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::sys::Received;
+use crate::sys::{self, Received};
 
 /// How long the supervisor's own copy of a signal may take to arrive.
 const GRACE: Duration = Duration::from_millis(20);
@@ -48,8 +48,7 @@ pub(super) enum LeadsSession {
 
 impl LeadsSession {
     pub(super) fn now() -> LeadsSession {
-        let leads = rustix::process::getsid(None) == Ok(rustix::process::getpid());
-        if leads { LeadsSession::Yes } else { LeadsSession::No }
+        if sys::leads_session() { LeadsSession::Yes } else { LeadsSession::No }
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    DumpableBehavior, Pid, Signal, WaitOptions, getpgid, getpgrp, set_dumpable_behavior,
+    DumpableBehavior, Pid, Signal, WaitOptions, set_dumpable_behavior,
     set_parent_process_death_signal, wait, waitpid,
 };
 
@@ -276,8 +276,7 @@ impl Keeper {
     }
 
     fn group(&self) -> Group {
-        let is_shared = getpgid(Some(self.command)).is_ok_and(|group| group == getpgrp());
-        if is_shared { Group::Shared } else { Group::ItsOwn }
+        if sys::is_in_our_group(self.command) { Group::Shared } else { Group::ItsOwn }
     }
 
     /// To the command; when it has ended, to all that it left.

@@ -31,6 +31,24 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Does this process lead its session?
+///
+/// Not asked of rustix: in a process namespace that was entered without a new session, as in many containers, the
+/// leader of the session and of the process group is outside and has the number 0 here, which rustix takes for
+/// impossible.
+pub(crate) fn leads_session() -> bool {
+    // SAFETY: getsid(2) takes and returns numbers.
+    let leader = unsafe { libc::getsid(0) };
+    leader == rustix::process::getpid().as_raw_pid()
+}
+
+/// Is this process in our process group? One that has ended is not.
+pub(crate) fn is_in_our_group(pid: Pid) -> bool {
+    // SAFETY: getpgid(2) takes and returns numbers.
+    let group = |pid| unsafe { libc::getpgid(pid) };
+    group(pid.as_raw_pid()) == group(0)
+}
+
 /// kill(2) with any number, real-time signals included.
 pub(crate) fn send_signal(pid: Pid, number: i32) -> io::Result<()> {
     // SAFETY: kill(2) takes numbers; `pid` is positive, so it is one process.
