@@ -164,6 +164,9 @@ fn comparisons(condition: &Condition) -> Result<Vec<SeccompCondition>, BackendEr
             .iter()
             .map(|one| compare(Dword, SeccompCmpOp::MaskedEq(u64::from(one.value)), one.value))
             .collect(),
+        Test::AnyBitBut(constants) => syscalls::bits_but(constants)
+            .map(|bit| compare(Dword, SeccompCmpOp::MaskedEq(u64::from(bit)), bit))
+            .collect(),
         Test::Not(constant) => Ok(vec![compare(Dword, SeccompCmpOp::Ne, constant.value)?]),
         Test::NotSelf => Ok(vec![compare(Dword, SeccompCmpOp::Ne, 0)?]),
         Test::NotNull => Ok(vec![compare(Qword, SeccompCmpOp::Ne, 0)?]),

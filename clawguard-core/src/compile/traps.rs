@@ -7,7 +7,8 @@
 
 use crate::policy::Listen;
 use crate::syscalls::{
-    Denial, Disposition, Family, Forbidden, Held, Judged, Need, OpenFlags, Syscall, Test, constants,
+    Denial, Disposition, Family, Forbidden, Held, Judged, Need, OpenFlags, Syscall, Test, bits_but,
+    constants,
 };
 
 /// Since this ABI Landlock judges who may send to a unix socket by its path (`RESOLVE_UNIX`).
@@ -235,6 +236,9 @@ fn checks(argument: u8, test: &Test) -> Vec<Check> {
         Test::OneOf(constants) => constants.iter().map(|one| equal(argument, one.value)).collect(),
         Test::AnyBit(constants) => {
             constants.iter().map(|one| masked(argument, one.value, Is::Other(0))).collect()
+        }
+        Test::AnyBitBut(constants) => {
+            bits_but(constants).map(|bit| masked(argument, bit, Is::Other(0))).collect()
         }
         Test::Not(constant) => vec![masked(argument, u32::MAX, Is::Other(constant.value))],
         Test::NotSelf => vec![masked(argument, u32::MAX, Is::Other(0))],

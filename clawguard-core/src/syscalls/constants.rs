@@ -27,10 +27,14 @@ macro_rules! constants {
     };
 }
 
-// linux/sched.h. CLONE_NEWTIME lies in the byte that clone(2) reads as the exit signal: only
-// unshare takes it, and clone3, which is refused as a whole.
+// linux/sched.h.
 constants! {
-    CLONE_NEWTIME = 0x0000_0080;
+    CLONE_VM = 0x0000_0100;
+    CLONE_FS = 0x0000_0200;
+    CLONE_FILES = 0x0000_0400;
+    CLONE_SIGHAND = 0x0000_0800;
+    CLONE_THREAD = 0x0001_0000;
+    CLONE_SYSVSEM = 0x0004_0000;
     CLONE_NEWNS = 0x0002_0000;
     CLONE_NEWCGROUP = 0x0200_0000;
     CLONE_NEWUTS = 0x0400_0000;
@@ -104,6 +108,15 @@ constants! {
     BCHFS_IOC_REINHERIT_ATTRS = 0x8008_bc40;
 }
 
+// fs/ceph/ioctl.h, fs/f2fs (linux/f2fs.h), and OpenZFS (sys/fs/zfs.h): none asks how the file was
+// opened.
+constants! {
+    CEPH_IOC_SET_LAYOUT = 0x4028_9702;
+    CEPH_IOC_SET_LAYOUT_POLICY = 0x4028_9705;
+    F2FS_IOC_SET_PIN_FILE = 0x4004_f50d;
+    ZFS_IOC_SETDOSFLAGS = 0x4008_8302;
+}
+
 // linux/fcntl.h, linux/inotify.h: what is done with a symbolic link at the end of a path.
 constants! {
     AT_SYMLINK_NOFOLLOW = 0x100;
@@ -128,7 +141,8 @@ mod tests {
 
     #[test]
     fn the_numbers_are_those_of_the_kernels_headers() {
-        same!(general: CLONE_NEWTIME CLONE_NEWNS CLONE_NEWCGROUP CLONE_NEWUTS CLONE_NEWIPC
+        same!(general: CLONE_VM CLONE_FS CLONE_FILES CLONE_SIGHAND CLONE_THREAD CLONE_SYSVSEM
+            CLONE_NEWNS CLONE_NEWCGROUP CLONE_NEWUTS CLONE_NEWIPC
             CLONE_NEWUSER CLONE_NEWPID CLONE_NEWNET PRIO_PROCESS
             AT_SYMLINK_NOFOLLOW AT_SYMLINK_FOLLOW);
         same!(ioctl: TIOCSTI TIOCLINUX TIOCGPTPEER FS_IOC_SETFLAGS FS_IOC32_SETFLAGS FS_IOC_SETVERSION
@@ -153,6 +167,10 @@ mod tests {
         assert_eq!(BCH_IOCTL_SUBVOLUME_CREATE.value, ioc(1, 0xbc, 16, 32));
         assert_eq!(BCH_IOCTL_SUBVOLUME_DESTROY.value, ioc(1, 0xbc, 17, 32));
         assert_eq!(BCHFS_IOC_REINHERIT_ATTRS.value, ioc(2, 0xbc, 64, 8));
+        assert_eq!(CEPH_IOC_SET_LAYOUT.value, ioc(1, 0x97, 2, 40));
+        assert_eq!(CEPH_IOC_SET_LAYOUT_POLICY.value, ioc(1, 0x97, 5, 40));
+        assert_eq!(F2FS_IOC_SET_PIN_FILE.value, ioc(1, 0xf5, 13, 4));
+        assert_eq!(ZFS_IOC_SETDOSFLAGS.value, ioc(1, 0x83, 2, 8));
         // Packed: a UUID, two u64, two timespecs of 12 bytes, a u64 and sixteen reserved.
         let packed = 16 + 2 * 8 + 2 * 12 + 8 + 16 * 8;
         assert_eq!(BTRFS_IOC_SET_RECEIVED_SUBVOL_32.value, ioc(3, 0x94, 37, packed));

@@ -1,7 +1,8 @@
 //! System calls of which nothing is asked, and why not.
 //!
-//! A call that takes a path may stand here for one reason only, [`Free::Name`], and one that takes
-//! an address for one other, [`Free::Socket`]; a test holds the table to that.
+//! A call that takes a path may stand here only with a sentence of its own, [`Free::Path`], one that
+//! takes an address only as [`Free::Socket`], and one that takes a descriptor only for a reason that
+//! speaks of descriptors; `audit` holds the table to that.
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,9 @@ pub(crate) enum Free {
     Descriptor,
     /// It tells or uses names, sizes and attributes, which are not secret (SPEC section 5).
     Name,
+    /// It takes a path and does no more with it than this. Names and attributes are not secret
+    /// (SPEC section 5).
+    Path(&'static str),
     /// It sends on a socket that is connected, or to an address that is no path: a path as address
     /// takes a unix datagram socket, and making one is judged (`socket`, `socketpair`). Kernel mode
     /// does not judge that, so there this stays open with it.
@@ -46,10 +50,23 @@ const SIGNALLED: Disposition = Disposition::Free(Free::Signalled);
 const CAPABILITY: Disposition = Disposition::Free(Free::Capability);
 const NARROWING: Disposition = Disposition::Free(Free::Narrowing);
 
+/// A call that takes a path, and what it does with it.
+const fn path(does: &'static str) -> Disposition {
+    Disposition::Free(Free::Path(does))
+}
+
+const STAT: Disposition = path("tells type, size, mode, owner, times");
+const STATFS: Disposition = path("tells size and kind of the file system");
+const READLINK: Disposition = path("tells where a link leads, and never follows it");
+const CHDIR: Disposition =
+    path("every path from there on is judged by the name of its object; needs search permission");
+const FILE_ATTRIBUTES: Disposition = path("tells inode flags, project and extent size");
+
 /// The free rows of the table.
 pub(super) const ROWS: &[Syscall] = &[
-    // Memory.
-    both("mmap", 9, 222, CALLER),
+    // Memory. A file is mapped by its descriptor and as that allows: shared and writable only what is
+    // open for writing. madvise punches a hole only there, and process_madvise below has ptrace's.
+    both("mmap", 9, 222, DESCRIPTOR),
     both("mprotect", 10, 226, CALLER),
     both("munmap", 11, 215, CALLER),
     both("brk", 12, 214, CALLER),
@@ -95,6 +112,7 @@ pub(super) const ROWS: &[Syscall] = &[
     both("waitid", 247, 95, CALLER),
     both("set_robust_list", 273, 99, CALLER),
     both("rseq", 334, 293, CALLER),
+    both("rseq_slice_yield", 471, 471, CALLER),
     both("futex_waitv", 449, 449, CALLER),
     both("futex_wake", 454, 454, CALLER),
     both("futex_wait", 455, 455, CALLER),
@@ -162,8 +180,6 @@ pub(super) const ROWS: &[Syscall] = &[
     both("getrandom", 318, 278, PUBLIC),
     both("pidfd_open", 434, 434, PUBLIC),
     both("process_mrelease", 448, 448, PUBLIC),
-    both("statmount", 457, 457, PUBLIC),
-    both("listmount", 458, 458, PUBLIC),
     both("lsm_list_modules", 461, 461, PUBLIC),
     // Descriptors made, duplicated, closed, waited for. What has no name is not judged (SPEC
     // section 5); the signal of fcntl F_SETOWN is scoped by Landlock (hook_file_send_sigiotask).
@@ -197,6 +213,8 @@ pub(super) const ROWS: &[Syscall] = &[
     both("close_range", 436, 436, DESCRIPTOR),
     both("epoll_pwait2", 441, 441, DESCRIPTOR),
     both("memfd_secret", 447, 447, DESCRIPTOR),
+    // Advisory locks need an open file, and stop only who asks for them.
+    both("flock", 73, 32, DESCRIPTOR),
     // Reading and writing. ftruncate needs the right that Landlock tied to the descriptor (ABI 3).
     both("read", 0, 63, DESCRIPTOR),
     both("write", 1, 64, DESCRIPTOR),
@@ -242,22 +260,24 @@ pub(super) const ROWS: &[Syscall] = &[
     both("getsockopt", 55, 209, DESCRIPTOR),
     both("accept4", 288, 242, DESCRIPTOR),
     both("recvmmsg", 299, 243, DESCRIPTOR),
-    // Names, sizes, attributes, working directory, advisory locks.
-    x86("stat", 4, NAME),
+    // Names, sizes, attributes, working directory. statmount and listmount take no path, and tell
+    // what is mounted where.
+    x86("stat", 4, STAT),
     both("fstat", 5, 80, NAME),
-    x86("lstat", 6, NAME),
-    both("flock", 73, 32, NAME),
+    x86("lstat", 6, STAT),
     both("getcwd", 79, 17, NAME),
-    both("chdir", 80, 49, NAME),
+    both("chdir", 80, 49, CHDIR),
     both("fchdir", 81, 50, NAME),
-    x86("readlink", 89, NAME),
+    x86("readlink", 89, READLINK),
     x86("ustat", 136, NAME),
-    both("statfs", 137, 43, NAME),
+    both("statfs", 137, 43, STATFS),
     both("fstatfs", 138, 44, NAME),
-    both("newfstatat", 262, 79, NAME),
-    both("readlinkat", 267, 78, NAME),
-    both("statx", 332, 291, NAME),
-    both("file_getattr", 468, 468, NAME),
+    both("newfstatat", 262, 79, STAT),
+    both("readlinkat", 267, 78, READLINK),
+    both("statx", 332, 291, STAT),
+    both("file_getattr", 468, 468, FILE_ATTRIBUTES),
+    both("statmount", 457, 457, NAME),
+    both("listmount", 458, 458, NAME),
     // Sending.
     both("sendto", 44, 206, SOCKET),
     both("sendmsg", 46, 211, SOCKET),

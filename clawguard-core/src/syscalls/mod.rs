@@ -6,11 +6,13 @@
 //! ENOSYS until somebody has read what it does and given it a row.
 //!
 //! The rows live in three files, by what is done: [`free`], [`judged`], [`denied`]. The numbers
-//! are those of Linux 6.18 and are checked against lists made from the kernel's headers.
+//! are those of Linux 7.2 and are checked against lists made from the kernel's headers.
 
 #![forbid(unsafe_code)]
 
 mod arch;
+#[cfg(test)]
+mod audit;
 pub(crate) mod constants;
 mod denied;
 mod free;
@@ -20,7 +22,7 @@ mod tests;
 
 pub use arch::Arch;
 use constants::Constant;
-pub(crate) use denied::{Condition, Denial, Errno, Forbidden, Test};
+pub(crate) use denied::{Condition, Denial, Errno, Forbidden, Test, bits_but};
 pub(crate) use free::Free;
 pub(crate) use judged::{Family, Flag, Held, Judged, Last, Need, OpenFlags, Place};
 
