@@ -11,6 +11,7 @@ mod jobs;
 mod links;
 mod mixed;
 mod names;
+mod numbers;
 mod outsiders;
 mod parent;
 mod privileges;
