@@ -48,6 +48,26 @@ fn a_command_that_cannot_run_is_told_apart_from_one_that_fails() {
     });
 }
 
+/// PTRACE_TRACEME makes the parent the tracer, and a tracer that lets nobody go on would hold the run for ever.
+#[test]
+fn a_command_that_makes_its_parent_its_tracer_goes_on_at_each_signal() {
+    each(|world| {
+        let traced = |act: &str| {
+            let script = format!(
+                "import ctypes, os, signal\n\
+                 assert ctypes.CDLL(None).ptrace(0, 0, 0, 0) == 0\n\
+                 signal.signal(signal.SIGUSR1, lambda *_: print('heard', flush=True))\n\
+                 {act}"
+            );
+            let command = ["/usr/bin/python3", "-I", "-S", "-c", &script];
+            world.confined().args(["--mode", "supervised"]).command(command)
+        };
+        traced("os.execv('/bin/sh', ['sh', '-c', 'echo ran; exit 3'])").prints(["ran"]).ends(3);
+        traced("os.kill(os.getpid(), signal.SIGUSR1); os._exit(4)").prints(["heard"]).ends(4);
+        assert_eq!(traced("os.kill(os.getpid(), signal.SIGTERM)").signal(), 15);
+    });
+}
+
 #[test]
 fn what_the_command_leaves_is_ended_with_it() {
     each(|world| {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    DumpableBehavior, Pid, Signal, WaitOptions, set_dumpable_behavior,
+    DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, set_dumpable_behavior,
     set_parent_process_death_signal, wait, waitpid,
 };
 
@@ -236,6 +236,7 @@ impl Keeper {
         let options = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
         for _ in 0..BATCH {
             match wait(options) {
+                Ok(Some((pid, status))) if untraced(pid, status) => {}
                 Ok(Some((pid, status))) if pid == self.command && self.status.is_none() => {
                     if status.stopped() {
                         self.remind = None;
@@ -286,6 +287,13 @@ impl Keeper {
             Some(_) => self.reach.signal(number),
         }
     }
+}
+
+/// A child can make its parent its tracer (PTRACE_TRACEME), and would then stop at each signal until its tracer lets
+/// it go on. This one traces nobody. What execve sends to the traced is not handed on: it would end the program.
+fn untraced(pid: Pid, status: WaitStatus) -> bool {
+    let at = status.stopping_signal().filter(|at| *at != Signal::TRAP.as_raw());
+    status.stopped() && sys::let_go(pid, at.unwrap_or(0))
 }
 
 /// Reaps every child that has ended: this process has no other children than the target's.

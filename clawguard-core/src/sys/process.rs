@@ -56,6 +56,16 @@ pub(crate) fn send_signal(pid: Pid, number: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// PTRACE_DETACH: lets a child go on that made this thread its tracer (PTRACE_TRACEME) and stopped for it, with the
+/// signal at which it stopped. False when the child is not traced by this thread, or not stopped.
+pub(crate) fn let_go(pid: Pid, number: i32) -> bool {
+    let nothing = std::ptr::null_mut::<libc::c_void>();
+    let number = std::ptr::without_provenance_mut::<libc::c_void>(number.unsigned_abs() as usize);
+    // SAFETY: PTRACE_DETACH reads no memory of this process; its data is a signal's number.
+    let result = unsafe { libc::ptrace(libc::PTRACE_DETACH, pid.as_raw_pid(), nothing, number) };
+    result == 0
+}
+
 /// kill(2) of -1: every process that this thread may signal, except its own. The kernel holds the list of processes
 /// meanwhile, so that none is forked away from it.
 ///
