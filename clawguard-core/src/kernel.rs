@@ -97,17 +97,34 @@ impl KernelSupport {
     /// What an ABI below [`KernelSupport::FULL_ABI`] leaves open, one sentence each.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
-        let since = [
-            (3, "truncating files that may not be written (Landlock ABI 3)"),
-            (5, "ioctl on devices that may not be written (Landlock ABI 5)"),
+        let processes = [
             (6, "abstract unix sockets of processes outside (Landlock ABI 6)"),
             (6, "signals to processes outside (Landlock ABI 6)"),
         ];
-        since
-            .into_iter()
-            .filter(|(abi, _)| self.landlock_abi < *abi)
-            .map(|(_, what)| what)
-            .collect()
+        let mut missing = self.lacks_of_writing();
+        missing.extend(self.newer(&processes));
+        missing
+    }
+
+    /// What changes a file and is not held by an old ABI, although `w` is denied.
+    pub(crate) fn lacks_of_writing(&self) -> Vec<&'static str> {
+        self.newer(&[
+            (3, "truncating files that may not be written (Landlock ABI 3)"),
+            (5, "ioctl on devices that may not be written (Landlock ABI 5)"),
+        ])
+    }
+
+    /// What an old ABI denies although the law allows it.
+    pub(crate) fn denied_by_age(&self) -> Vec<&'static str> {
+        self.newer(&[(
+            2,
+            "moving and linking files from one directory to another (Landlock ABI 2)",
+        )])
+    }
+
+    fn newer(&self, since: &[(u32, &'static str)]) -> Vec<&'static str> {
+        let missing = since.iter().filter(|(abi, _)| self.landlock_abi < *abi);
+        missing.map(|(_, what)| *what).collect()
     }
 }
 

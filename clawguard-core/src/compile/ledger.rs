@@ -9,6 +9,7 @@ use landlock::AccessFs;
 use super::gap::{Gap, Lack};
 use super::shortfall::Blame;
 use super::{Loose, Plan};
+use crate::access::Access;
 use crate::decide::RuleId;
 use crate::path::AbsPath;
 use crate::policy::{Effect, Origin};
@@ -21,6 +22,8 @@ pub enum Holder {
     Kernel,
     /// The kernel, which also denies this although the law allows it.
     KernelDeniesMore(String),
+    /// The kernel, but for this, which its Landlock does not know yet.
+    KernelLacks(String),
     /// The supervisor, for what Landlock cannot say.
     Supervisor(String),
     /// Nobody, for this reason.
@@ -32,7 +35,7 @@ impl Holder {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Holder::Kernel | Holder::KernelDeniesMore(_) => "kernel",
+            Holder::Kernel | Holder::KernelDeniesMore(_) | Holder::KernelLacks(_) => "kernel",
             Holder::Supervisor(_) => "supervisor",
             Holder::Nobody(_) => "nobody",
         }
@@ -43,9 +46,10 @@ impl Holder {
     pub fn why(&self) -> Option<&str> {
         match self {
             Holder::Kernel => None,
-            Holder::KernelDeniesMore(why) | Holder::Supervisor(why) | Holder::Nobody(why) => {
-                Some(why)
-            }
+            Holder::KernelDeniesMore(why)
+            | Holder::KernelLacks(why)
+            | Holder::Supervisor(why)
+            | Holder::Nobody(why) => Some(why),
         }
     }
 }
@@ -74,7 +78,7 @@ impl Plan {
         let pin = Origin::BuiltIn { part: Origin::WORKING_DIRECTORY };
         rules
             .filter(|(_, rule)| rule.origin != pin)
-            .map(|(rule, _)| LedgerRow { rule, holder: self.holder(rule, &telling) })
+            .map(|(rule, _)| LedgerRow { rule, holder: self.lacking(rule, &telling) })
             .collect()
     }
 
@@ -128,6 +132,25 @@ impl Plan {
             }
         }
         blocks
+    }
+
+    /// The holder, without claiming for an old Landlock what it cannot hold. Where there is a supervisor it is new
+    /// enough (`supervision::require`).
+    fn lacking(&self, id: RuleId, telling: &Telling<'_>) -> Holder {
+        let holder = self.holder(id, telling);
+        let rule = self.policy.rule(id);
+        let lacks = self.kernel.lacks_of_writing();
+        let keeps_from_writing =
+            rule.effect != Effect::Allowed && rule.access.contains(Access::Write);
+        if !keeps_from_writing || lacks.is_empty() {
+            return holder;
+        }
+        let lacks = format!("but for {}", lacks.join(" and "));
+        match holder {
+            Holder::Kernel => Holder::KernelLacks(lacks),
+            Holder::KernelDeniesMore(more) => Holder::KernelLacks(format!("{more}; {lacks}")),
+            Holder::KernelLacks(_) | Holder::Supervisor(_) | Holder::Nobody(_) => holder,
+        }
     }
 
     fn holder(&self, id: RuleId, telling: &Telling<'_>) -> Holder {

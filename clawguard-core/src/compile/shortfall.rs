@@ -121,6 +121,9 @@ impl Plan {
         let nobodys = by_rule.remove(&None).map(|gaps| (None, gaps));
         let mut sentences: Vec<String> =
             by_rule.into_iter().chain(nobodys).filter_map(sentence).collect();
+        if !self.is_supervised() {
+            sentences.extend(self.kernel.denied_by_age().into_iter().map(str::to_owned));
+        }
         if self.is_cut_short {
             let rest = match self.is_supervised() {
                 true => "executing what lies in the rest of them",

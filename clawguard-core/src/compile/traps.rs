@@ -80,6 +80,11 @@ impl Traps {
         Traps { listens: listen == Some(Listen::Loopback), ..self }
     }
 
+    /// Where opens stop because Landlock withholds a directory that is mixed, it withholds the sockets in it too.
+    fn connects(self) -> bool {
+        self.unix_sockets || self.opens
+    }
+
     pub(super) fn trap(self, call: &Syscall) -> Trap {
         match &call.disposition {
             Disposition::Free(_) => Trap::Never,
@@ -96,7 +101,7 @@ impl Traps {
             Family::Socket => match judged.held {
                 // `connect`.
                 Held::Landlock { abi } if u32::from(abi) == RESOLVE_UNIX_ABI => {
-                    only(self.unix_sockets, Trap::Always)
+                    only(self.connects(), Trap::Always)
                 }
                 // `bind`: where making entries is withheld, and addresses of the network.
                 Held::Landlock { .. } => Trap::Always,
@@ -125,9 +130,10 @@ impl Traps {
             ),
             row(
                 "socket",
-                match self.unix_sockets {
-                    true => "bind, connect, and making unix datagram sockets",
-                    false => "bind",
+                match (self.unix_sockets, self.connects()) {
+                    (true, _) => "bind, connect, and making unix datagram sockets",
+                    (false, true) => "bind and connect",
+                    (false, false) => "bind",
                 },
             ),
         ]);
