@@ -1,5 +1,7 @@
 //! What compiles to what, on real trees and simulated kernels.
 
+mod abis;
+mod kernels;
 mod never_more;
 mod supervised;
 

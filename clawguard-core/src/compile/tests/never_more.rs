@@ -18,10 +18,10 @@ const WILDCARDS: [&str; 7] = ["*", "?", ".*", "*.t", "[ab]", "[!a]*", "**"];
 const ACCESSES: [&str; 9] = ["rwx", "rwx", "rwx", "r", "rw", "rx", "w", "x", "x"];
 
 /// splitmix64.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -33,7 +33,7 @@ impl Random {
         &all[self.below(all.len())]
     }
 
-    fn grow(&mut self, tree: &mut Vec<String>, directory: &str, depth: usize) {
+    pub(super) fn grow(&mut self, tree: &mut Vec<String>, directory: &str, depth: usize) {
         for name in NAMES {
             match self.below(6) {
                 0 | 1 if depth < 3 => {
@@ -48,7 +48,7 @@ impl Random {
     }
 
     /// `rx /home/a/*`; half of the rules are about the home directory.
-    fn rule(&mut self) -> String {
+    pub(super) fn rule(&mut self) -> String {
         let mut pattern = (*self.pick(&["", "/home", "/home", "/w"])).to_owned();
         for _ in 0..self.below(4) {
             let component =
