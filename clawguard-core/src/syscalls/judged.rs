@@ -281,7 +281,7 @@ pub(super) const ROWS: &[Syscall] = &[
     // Execution.
     both("execve", 59, 221, exec(&[path(0, Followed, EXECUTE)])),
     both("execveat", 322, 281, exec(&[at(0, 1, FollowedUnless(4, NOFOLLOW), EXECUTE)])),
-    // PR_SET_DUMPABLE would hide the target's memory from the supervisor, and PR_SET_PDEATHSIG
-    // would let it outlive the supervisor.
+    // PR_SET_DUMPABLE would hide the target's memory from the supervisor. PR_SET_PDEATHSIG may be
+    // cleared: the guardian ends the target of a supervisor that died.
     both("prctl", 157, 167, judged(Family::Process, Held::Moot, &[])),
 ];
