@@ -1,5 +1,6 @@
 //! `cargo xtask ci` does here what continuous integration does; `cargo xtask e2e` runs the OpenClaw test alone;
-//! `cargo xtask bench` measures real work, bare and confined.
+//! `cargo xtask bench` measures real work, bare and confined; `cargo xtask transparency` runs other people's tests on both
+//! sides and compares.
 
 #![forbid(unsafe_code)]
 
@@ -12,12 +13,19 @@ fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
     let task = arguments.next().unwrap_or_default();
     let outcome = match task.to_str().unwrap_or_default() {
-        "ci" => checks().and_then(|()| tests()).and_then(|()| e2e()),
+        "ci" => checks()
+            .and_then(|()| tests())
+            .and_then(|()| e2e())
+            .and_then(|()| transparency(std::iter::empty())),
         "check" => checks(),
         "test" => tests(),
         "e2e" => e2e(),
         "bench" => bench(arguments),
-        _ => Err("usage: cargo xtask ci | check | test | e2e | bench [OPTIONS]".to_owned()),
+        "transparency" => transparency(arguments),
+        _ => Err(
+            "usage: cargo xtask ci | check | test | e2e | bench [OPTIONS] | transparency [OPTIONS]"
+                .to_owned(),
+        ),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,6 +69,13 @@ fn bench(options: impl Iterator<Item = OsString>) -> Result<(), String> {
     let mut workloads = Command::new(root().join("benches/workloads/run.py"));
     workloads.arg("--shim").arg(release_shim()?).args(options);
     run(workloads)
+}
+
+/// `tests/transparency/run.py`, with the caller's options; a later `--shim` among them wins.
+fn transparency(options: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let mut suites = Command::new(root().join("tests/transparency/run.py"));
+    suites.arg("--shim").arg(release_shim()?).args(options);
+    run(suites)
 }
 
 fn release_shim() -> Result<PathBuf, String> {
