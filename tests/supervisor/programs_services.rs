@@ -180,6 +180,7 @@ if __name__ == '__main__':
             print(sorted(q.get() for _ in ps)); [x.join() for x in ps]
         except Exception as e: print(how, repr(e))
     with cf.ProcessPoolExecutor(2) as e: print(list(e.map(sq, range(4))))
+    v = mp.Value('i', 3); a = mp.Array('d', [1, 2]); v.value += 1; print(v.value, list(a))
     s = shared_memory.SharedMemory(create=True, size=100); s.buf[0] = 7
     t = shared_memory.SharedMemory(name=s.name); print(t.buf[0]); t.close(); s.close(); s.unlink()
     print(subprocess.run(['sh', '-c', 'echo out; echo err >&2; kill -TERM $$'], capture_output=True)); print(subprocess.run('cat; false', shell=True, input=b'x' * 200000, capture_output=True).stdout.__len__()); print(subprocess.check_output([sys.executable, '-c', 'import os; print(os.getcwd() == os.environ["PWD"])'], text=True)); print(subprocess.run(['echo', 'closed'], close_fds=True, start_new_session=True, cwd='nested', stdout=subprocess.DEVNULL).returncode, subprocess.run(['true'], preexec_fn=lambda: os.umask(0), pass_fds=[1]).returncode)
