@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import unified_diff
 from typing import Protocol
 
 from world import Side, World
 
 MISSING = "not there"
+LINES = 40  # of what both sides said
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,24 @@ class Outcome:
 Results = Mapping[str, Outcome]
 
 
+class Extent(enum.Enum):
+    """For whom a unit runs when nobody asks for it by name."""
+
+    BOTH = "both"
+    ORDINARY = "ordinary"
+    EXTRA = "nobody"
+
+
 class Unit(Protocol):
     """What runs in one world: a test module, a stressor, a script."""
 
     @property
     def name(self) -> str:
         """SUITE/UNIT."""
+
+    @property
+    def extent(self) -> Extent:
+        """For whom it runs."""
 
     def play(self, world: World, side: Side, only: Sequence[str]) -> dict[str, Outcome]:
         """Runs these tests, or all without a name, in a world that was just made."""
@@ -44,11 +59,11 @@ class Difference:
     confined: Outcome
 
     def render(self) -> str:
-        """One line, and the ends of what both said."""
+        """One line, and what only one of them said."""
         lines = [f"{self.unit}: {self.test} ({self.user}): {self.bare.word} -> {self.confined.word}"]
-        for side, outcome in ((Side.BARE, self.bare), (Side.CONFINED, self.confined)):
-            lines += [f"    {side.value} | {line[:300]}" for line in outcome.detail.splitlines()[-25:]]
-        return "\n".join(lines)
+        bare, confined = (outcome.detail.splitlines() for outcome in (self.bare, self.confined))
+        lines += [line[:300] for line in unified_diff(bare, confined, lineterm="", n=1)][2:][-LINES:]
+        return "\n    | ".join(lines)
 
 
 def differences(unit: str, user: str, bare: Results, confined: Results) -> list[Difference]:

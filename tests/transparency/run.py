@@ -24,7 +24,9 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 import cpython
 import expected
-from outcome import Difference, Outcome, Unit, differences
+import scripts
+import stressors
+from outcome import Difference, Extent, Outcome, Unit, differences
 from world import Broken, Side, User, World, users
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +65,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], metavar="SUITE[/UNIT],...")
     parser.add_argument("--user", choices=["root", "ordinary", "both"], default="both" if os.geteuid() == 0 else "ordinary")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="units at once")
+    parser.add_argument("--all", action="store_true", help="every unit for every user; else some are for one or none")
     parser.add_argument("--keep", action="store_true", help="leave the directories of units that differ")
     return parser.parse_args()
 
@@ -70,7 +73,7 @@ def parse() -> argparse.Namespace:
 def compare(arguments: argparse.Namespace) -> int:
     """Everything that was asked for, and the verdict."""
     expectations = expected.load()
-    chosen = select([*cpython.units()], arguments.only)
+    chosen = select([*cpython.units(), *stressors.units(), *scripts.units()], arguments.only)
     top = Path(tempfile.mkdtemp(prefix="cgt-", dir="/tmp"))
     top.chmod(0o755)
     shim = Path(shutil.copy(arguments.shim, top / "clawguard-exec"))
@@ -90,9 +93,19 @@ def select(units: list[Unit], only: list[str]) -> list[Unit]:
     return [unit for unit in units if not only or any(is_named(unit, name) for name in only)]
 
 
+def is_due(unit: Unit, user: User, named: bool) -> bool:
+    """Does the unit run for this user? What is named does."""
+    return named or unit.extent is Extent.BOTH or (unit.extent is Extent.ORDINARY and user.name == "ordinary")
+
+
 def is_named(unit: Unit, name: str) -> bool:
     """`cpython`, `cpython/test_os` and `test_os` name the same unit."""
     return name in (unit.name, *unit.name.split("/"))
+
+
+def exact(unit: Unit, only: list[str]) -> bool:
+    """Is this very unit named, and not only its suite?"""
+    return unit.name in only or unit.name.split("/")[1] in only
 
 
 def play_all(chosen, whom, top, shim, arguments, expectations) -> list[Played]:
@@ -102,7 +115,8 @@ def play_all(chosen, whom, top, shim, arguments, expectations) -> list[Played]:
     played = []
     with ThreadPoolExecutor(arguments.jobs) as pool:
         jobs = [(unit, World(top / str(number), shim, user))
-                for number, (unit, user) in enumerate((unit, user) for unit in chosen for user in whom)]
+                for number, (unit, user) in enumerate((unit, user) for unit in chosen for user in whom
+                                                      if is_due(unit, user, arguments.all or exact(unit, arguments.only)))]
         futures = [pool.submit(play, unit, world, expectations, arguments.keep) for unit, world in jobs]
         try:
             for future in as_completed(futures):
@@ -166,6 +180,9 @@ def report(played: Played) -> None:
     """One line for a unit, and one for each test to look at."""
     words = ", ".join(f"{count} {word}" for word, count in sorted(played.words.items()))
     print(f"{played.unit} ({played.user}): {played.compared} compared ({words}), {played.seconds:.0f} s", flush=True)
+    for word, differences in (("UNSTEADY", played.unsteady), ("different", played.differences)):
+        for one in differences:
+            print(f"    {word}: {one.test}: {one.bare.word} -> {one.confined.word}"[:200], flush=True)
 
 
 def conclude(played: list[Played], expectations: list[expected.Expectation]) -> int:

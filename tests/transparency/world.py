@@ -92,11 +92,20 @@ class World:
     def make(self) -> None:
         """Removes what the last run left."""
         self.remove()
-        for directory in (self.root, self.work, self.root / "home", self.root / "tmp", self.root / "log"):
-            directory.mkdir(mode=0o755)
-            os.chown(directory, self.user.uid, self.user.uid)
+        for directory in ("", "work", "home", "tmp", "log"):
+            self.mkdir(directory)
         self.put(".env", CANARY)
         (self.root / "policy.yaml").write_text(POLICY)
+
+    def mkdir(self, name: str) -> Path:
+        """A directory of the user's, with its parents in this world."""
+        path = self.root
+        for part in ("", *Path(name).parts):
+            path /= part
+            if not path.exists():
+                path.mkdir(mode=0o755)
+                os.chown(path, self.user.uid, self.user.uid)
+        return path
 
     def put(self, name: str, text: str) -> Path:
         """A file in the workspace."""
