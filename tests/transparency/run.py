@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -27,7 +28,7 @@ import expected
 import scripts
 import stressors
 from outcome import Difference, Extent, Outcome, Unit, differences
-from world import Broken, Side, User, World, users
+from world import RUNNING, Broken, Side, User, World, end, users
 
 ROOT = Path(__file__).resolve().parents[2]
 AGAIN = 3
@@ -49,6 +50,9 @@ class Played:
 
 def main() -> int:
     """Runs it, and turns every expected error into one line."""
+    # A shell in the background has its children ignore the interrupt.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     arguments = parse()
     try:
         return compare(arguments)
@@ -64,7 +68,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--shim", type=Path, default=target / "release/clawguard-exec", metavar="PATH")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], metavar="SUITE[/UNIT],...")
     parser.add_argument("--user", choices=["root", "ordinary", "both"], default="both" if os.geteuid() == 0 else "ordinary")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="units at once")
+    parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, metavar="N", help="units at once; many wait")
     parser.add_argument("--all", action="store_true", help="every unit for every user; else some are for one or none")
     parser.add_argument("--keep", action="store_true", help="leave the directories of units that differ")
     return parser.parse_args()
@@ -123,8 +127,9 @@ def play_all(chosen, whom, top, shim, arguments, expectations) -> list[Played]:
                 played.append(future.result())
                 report(played[-1])
         finally:
-            for future in futures:
-                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(RUNNING):
+                end(process)
     return played
 
 

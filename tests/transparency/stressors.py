@@ -36,9 +36,12 @@ COUNTS = {"chdir": 5, "clone": 20, "dirdeep": 200, "dup": 5, "fallocate": 5, "in
 OPTIONS = {"mmap": ["--mmap-file", "--mmap-bytes", "1M"], "hdd": ["--hdd-bytes", "1M"], "iomix": ["--iomix-bytes", "1M"],
            "fallocate": ["--fallocate-bytes", "1M"], "readahead": ["--readahead-bytes", "1M"], "seek": ["--seek-size", "1M"],
            "sendfile": ["--sendfile-size", "64K"], "chdir": ["--chdir-dirs", "64"],
-           "shm": ["--shm-bytes", "1M"], "epoll": ["--epoll-domain", "ipv4"], "sync-file": ["--sync-file-bytes", "1M"]}
-# These take seconds: for the ordinary user only.
-HEAVY = {"fpunch", "fsize", "inode-flags", "iomix", "memfd", "mmap", "symlink"}
+           "shm": ["--shm-bytes", "1M"], "epoll": ["--epoll-domain", "ipv4"], "exec": ["--exec-max", "4"], "sync-file": ["--sync-file-bytes", "1M"]}
+# For the ordinary user only: those that take seconds or a port that is always the same, and those by which root sets
+# the modes of the host's devices.
+ORDINARY = set("""
+fpunch fsize inode-flags iomix memfd mmap symlink epoll sock sockabuse sockmany udp full null zero
+""".split())
 # These end by the clock, whatever their count.
 BY_THE_CLOCK = {"exec", "fpunch", "inode-flags", "sem"}
 
@@ -52,7 +55,7 @@ class Stressor:
     @property
     def extent(self) -> Extent:
         """Most are quick."""
-        return Extent.ORDINARY if self.stressor in HEAVY else Extent.BOTH
+        return Extent.ORDINARY if self.stressor in ORDINARY else Extent.BOTH
 
     @property
     def name(self) -> str:

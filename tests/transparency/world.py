@@ -35,6 +35,10 @@ logging:
 SIGNALS = ["env", "--default-signal=INT,QUIT,PIPE,TERM,HUP,USR1,USR2,CHLD"]
 
 
+# What an interrupted run has to end.
+RUNNING: set[subprocess.Popen[bytes]] = set()
+
+
 class Broken(Exception):
     """The suite itself does not work; the message says how."""
 
@@ -130,21 +134,23 @@ class World:
         """What was denied, as JSON lines."""
         return self.root / "log/journal"
 
-    def run(self, side: Side, command: Sequence[str], limit: int, *, stdin: Path | None = None) -> Ended:
+    def run(self, side: Side, command: Sequence[str], limit: int) -> Ended:
         """One command in the workspace, ended with its session after `limit` seconds."""
         words = [*self.user.become(), *SIGNALS, *self._confine(side), *command]
         output = self.root / "output"
         environment = {"PATH": PATH, "HOME": str(self.root / "home"), "LANG": "C.UTF-8"}
         environment |= {"TMPDIR": str(self.root / "tmp")} if side is Side.BARE else {}
-        with output.open("wb") as out, (stdin or Path(os.devnull)).open("rb") as into:
+        with output.open("wb") as out, open(os.devnull, "rb") as into:
             process = subprocess.Popen(
                 words, cwd=self.work, env=environment, stdin=into, stdout=out, stderr=out, start_new_session=True
             )
+            RUNNING.add(process)
             try:
                 code: int | None = process.wait(limit)
             except subprocess.TimeoutExpired:
                 code = None
             finally:
+                RUNNING.discard(process)
                 end(process)
         return Ended(code, output.read_text(errors="replace"))
 
