@@ -60,5 +60,7 @@ def stale(
         f"{each.unit}: {each.test} ({user}): {each.bare} -> {each.confined} is expected and did not occur"
         for each in expectations
         for user in each.users
-        if not each.sometimes and (each.unit, user) in played and not any(each.covers(one) and one.user == user for one in found)
+        if not each.sometimes
+        and (each.unit, user) in played
+        and not any(each.covers(one) and one.user == user for one in found)
     ]

@@ -2,7 +2,8 @@
 
 What is compared is how it ended, whether it did all its operations, and each failure or skip that it tells of. Left
 out are those that only measure, whose operations cannot be counted out (pipeherd, sigio), and those that reach beyond
-their directory (dev-shm, kill, procfs). epoll would make its sockets in /tmp itself, so it takes the loopback interface.
+their directory (dev-shm, kill, procfs). epoll would make its sockets in /tmp itself, so it takes the loopback
+interface.
 """
 
 from __future__ import annotations
@@ -31,17 +32,43 @@ mq msg sem sem-sysv shm shm-sysv
 dynlib env get key ioprio nice pty rlimit set sigfd timerfd
 """.split()
 # Those whose operations are large, or small.
-COUNTS = {"chdir": 5, "clone": 20, "dirdeep": 200, "dup": 5, "fallocate": 5, "inotify": 2, "ioprio": 10, "link": 2,
-          "memfd": 2, "mmap": 2, "pty": 1, "spawn": 20, "symlink": 1, "timerfd": 1024}
-OPTIONS = {"mmap": ["--mmap-file", "--mmap-bytes", "1M"], "hdd": ["--hdd-bytes", "1M"], "iomix": ["--iomix-bytes", "1M"],
-           "fallocate": ["--fallocate-bytes", "1M"], "readahead": ["--readahead-bytes", "1M"], "seek": ["--seek-size", "1M"],
-           "sendfile": ["--sendfile-size", "64K"], "chdir": ["--chdir-dirs", "64"],
-           "shm": ["--shm-bytes", "1M"], "epoll": ["--epoll-domain", "ipv4"], "exec": ["--exec-max", "4"], "sync-file": ["--sync-file-bytes", "1M"]}
+COUNTS = {
+    "chdir": 5,
+    "clone": 20,
+    "dirdeep": 200,
+    "dup": 5,
+    "fallocate": 5,
+    "inotify": 2,
+    "ioprio": 10,
+    "link": 2,
+    "memfd": 2,
+    "mmap": 2,
+    "pty": 1,
+    "spawn": 20,
+    "symlink": 1,
+    "timerfd": 1024,
+}
+OPTIONS = {
+    "mmap": ["--mmap-file", "--mmap-bytes", "1M"],
+    "hdd": ["--hdd-bytes", "1M"],
+    "iomix": ["--iomix-bytes", "1M"],
+    "fallocate": ["--fallocate-bytes", "1M"],
+    "readahead": ["--readahead-bytes", "1M"],
+    "seek": ["--seek-size", "1M"],
+    "sendfile": ["--sendfile-size", "64K"],
+    "chdir": ["--chdir-dirs", "64"],
+    "shm": ["--shm-bytes", "1M"],
+    "epoll": ["--epoll-domain", "ipv4"],
+    "exec": ["--exec-max", "4"],
+    "sync-file": ["--sync-file-bytes", "1M"],
+}
 # For the ordinary user only: those that take seconds or a port that is always the same, and those by which root sets
 # the modes of the host's devices.
-ORDINARY = set("""
+ORDINARY = set(
+    """
 fpunch fsize inode-flags iomix memfd mmap symlink epoll sock sockabuse sockmany udp full null zero
-""".split())
+""".split()
+)
 # These end by the clock, whatever their count.
 BY_THE_CLOCK = {"exec", "fpunch", "inode-flags", "sem"}
 
@@ -66,7 +93,15 @@ class Stressor:
         """A stressor is one test, so there is nothing to choose."""
         count, clocked = COUNTS.get(self.stressor, OPERATIONS), self.stressor in BY_THE_CLOCK
         words = ["stress-ng", f"--{self.stressor}", "1", f"--{self.stressor}-ops", str(count), "--verify"]
-        words += ["--temp-path", ".", "--timeout", "1" if clocked else "20", "--metrics", "--no-rand-seed", *OPTIONS.get(self.stressor, [])]
+        words += [
+            "--temp-path",
+            ".",
+            "--timeout",
+            "1" if clocked else "20",
+            "--metrics",
+            "--no-rand-seed",
+            *OPTIONS.get(self.stressor, []),
+        ]
         ended = world.run(side, words, LIMIT)
         if "stress-ng:" not in ended.output:
             raise Broken(f"{self.name}, {side.value}: {ended}")

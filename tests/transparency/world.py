@@ -44,9 +44,11 @@ class Broken(Exception):
 
 
 class Side(enum.Enum):
-    """Without clawguard, or with it."""
+    """Without clawguard, in two ways, or with it."""
 
     BARE = "bare"
+    # Only root has any.
+    CAPABLE = "bare with capabilities"
     CONFINED = "confined"
 
 
@@ -57,10 +59,12 @@ class User:
     name: str
     uid: int
 
-    def become(self) -> list[str]:
+    def become(self, side: Side) -> list[str]:
         """What to put before a command."""
+        if self.uid == 0:
+            return [] if side is Side.CAPABLE else ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
         if self.uid == os.geteuid():
-            return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if self.uid == 0 else []
+            return []
         uid = str(self.uid)
         return ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups"]
 
@@ -136,10 +140,10 @@ class World:
 
     def run(self, side: Side, command: Sequence[str], limit: int) -> Ended:
         """One command in the workspace, ended with its session after `limit` seconds."""
-        words = [*self.user.become(), *SIGNALS, *self._confine(side), *command]
+        words = [*self.user.become(side), *SIGNALS, *self._confine(side), *command]
         output = self.root / "output"
         environment = {"PATH": PATH, "HOME": str(self.root / "home"), "LANG": "C.UTF-8"}
-        environment |= {"TMPDIR": str(self.root / "tmp")} if side is Side.BARE else {}
+        environment |= {} if side is Side.CONFINED else {"TMPDIR": str(self.root / "tmp")}
         with output.open("wb") as out, open(os.devnull, "rb") as into:
             process = subprocess.Popen(
                 words, cwd=self.work, env=environment, stdin=into, stdout=out, stderr=out, start_new_session=True
@@ -155,7 +159,7 @@ class World:
         return Ended(code, output.read_text(errors="replace"))
 
     def _confine(self, side: Side) -> list[str]:
-        if side is Side.BARE:
+        if side is not Side.CONFINED:
             return []
         policy = str(self.root / "policy.yaml")
         return [str(self._shim), "-q", "--policy", policy, "--log", str(self.journal), "--"]
