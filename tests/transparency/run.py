@@ -27,7 +27,7 @@ import scripts
 import stressors
 from outcome import Extent, Unit
 from play import Played, play
-from world import RUNNING, Broken, User, World, end, users
+from world import INTERRUPTED, RUNNING, Broken, User, World, end, users
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,6 +122,7 @@ def play_all(
                 played.append(future.result())
                 print(played[-1].render(), flush=True)
         finally:
+            INTERRUPTED.set()
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(RUNNING):
                 end(process)

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -35,8 +36,9 @@ logging:
 SIGNALS = ["env", "--default-signal=INT,QUIT,PIPE,TERM,HUP,USR1,USR2,CHLD"]
 
 
-# What an interrupted run has to end.
+# What an interrupted run has to end, and that nothing more is to be started.
 RUNNING: set[subprocess.Popen[bytes]] = set()
+INTERRUPTED = threading.Event()
 
 
 class Broken(Exception):
@@ -140,6 +142,8 @@ class World:
 
     def run(self, side: Side, command: Sequence[str], limit: int) -> Ended:
         """One command in the workspace, ended with its session after `limit` seconds."""
+        if INTERRUPTED.is_set():
+            raise Broken("interrupted")
         words = [*self.user.become(side), *SIGNALS, *self._confine(side), *command]
         output = self.root / "output"
         environment = {"PATH": PATH, "HOME": str(self.root / "home"), "LANG": "C.UTF-8"}
