@@ -1,5 +1,5 @@
 //! `cargo xtask ci` does here what continuous integration does; `cargo xtask e2e` runs the OpenClaw test alone;
-//! `cargo xtask bench` measures real work, bare and confined.
+//! `cargo xtask bench` measures real work, bare and confined; `cargo xtask escape` scores a sandbox by what gets out of it.
 
 #![forbid(unsafe_code)]
 
@@ -17,7 +17,9 @@ fn main() -> ExitCode {
         "test" => tests(),
         "e2e" => e2e(),
         "bench" => bench(arguments),
-        _ => Err("usage: cargo xtask ci | check | test | e2e | bench [OPTIONS]".to_owned()),
+        "escape" => escape(arguments),
+        _ => Err("usage: cargo xtask ci | check | test | e2e | bench [OPTIONS] | escape [OPTIONS]"
+            .to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,6 +63,13 @@ fn bench(options: impl Iterator<Item = OsString>) -> Result<(), String> {
     let mut workloads = Command::new(root().join("benches/workloads/run.py"));
     workloads.arg("--shim").arg(release_shim()?).args(options);
     run(workloads)
+}
+
+/// `tests/escape` as a score table; a wrong option prints the right ones.
+fn escape(options: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let mut score = cargo(&["test", "-q", "-p", "clawguard-exec", "--locked", "--test", "escape"]);
+    score.args(["--", "score"]).args(options);
+    run(score)
 }
 
 fn release_shim() -> Result<PathBuf, String> {

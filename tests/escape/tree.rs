@@ -1,0 +1,113 @@
+//! The tree that every attempt finds: a workspace with something blocked of every kind, and what lies beside it.
+
+use crate::canary::Canaries;
+use crate::policy;
+use crate::support::{User, World};
+
+/// What an allowed file holds.
+const NEIGHBOUR: &str = "neighbour\n";
+
+/// Files that hold a canary each where the policy keeps them from being read.
+const SECRETS: &[&str] = &[
+    "work/.env",
+    "work/sub/.env",
+    "work/locked/key",
+    "work/locked/deep/key",
+    "work/box/inner/key",
+    "work/pair/left/key",
+    "work/blind/key",
+    "work-evil/key",
+    "secret/key",
+    "secret/sub/key",
+    "secret/sub/.env",
+    ".ssh/id",
+    ".config/app/key",
+    "bystander",
+];
+
+/// Allowed files, and the blocked ones that can be read.
+const NEIGHBOURS: &[&str] = &[
+    "work/note",
+    "work/.envrc",
+    "work/env",
+    "work/sub/note",
+    "work/locked/open/note",
+    "work/fixed/note",
+    "work/fixed/sub/note",
+    "work/blind2/note",
+    "work/box/note",
+    "work/box/inner/note",
+    "work/pair/right/key",
+    "work/shelf/note",
+    "docs/note",
+    "blank.txt",
+];
+
+const DIRECTORIES: &[&str] = &[
+    "work/fixed/empty",
+    "work/empty",
+    "work/links",
+    "work/.git/hooks",
+    "work/.git/objects",
+    "work/.git/refs/heads",
+    "secret/empty",
+    ".openclaw",
+];
+
+/// Links that somebody had planted before the start: (link, target).
+const LINKS: &[(&str, &str)] = &[
+    ("work/links/secret-key", "../../secret/key"),
+    ("work/links/secret", "../../secret"),
+    ("work/links/absolute-secret", "{home}/secret/key"),
+    ("work/links/env", "../sub/.env"),
+    ("work/links/locked", "../locked"),
+    ("work/links/locked-key", "../locked/key"),
+    ("work/links/late", "../late"),
+    ("work/links/outside-new", "../../secret/new"),
+    ("work/links/fixed", "../fixed/note"),
+    ("work/links/ssh", "../../.ssh"),
+    ("work/links/note", "../note"),
+    ("work/links/sub", "../sub"),
+    ("work/links/root", "/"),
+    ("work/links/home", "../.."),
+];
+
+/// Makes the tree in a fresh world.
+pub(crate) fn plant(user: User, policy: &str) -> (World, Canaries) {
+    let world = World::new(user);
+    let mut canaries = Canaries::default();
+    for path in SECRETS {
+        let held = if policy::is_secret(policy, path) {
+            canaries.make(path) + "\n"
+        } else {
+            NEIGHBOUR.to_owned()
+        };
+        world.write(&format!("~/{path}"), held);
+    }
+    for path in NEIGHBOURS {
+        world.write(&format!("~/{path}"), NEIGHBOUR);
+    }
+    for path in DIRECTORIES {
+        world.mkdir(&format!("~/{path}"));
+    }
+    for (link, target) in LINKS {
+        world.symlink(&world.text(target), &format!("~/{link}"));
+    }
+    for path in ["secret/script", "work/locked/script", "script"] {
+        let held = if policy::is_secret(policy, path) {
+            canaries.make(path)
+        } else {
+            NEIGHBOUR.to_owned()
+        };
+        world.write(&format!("~/{path}"), format!("#!/bin/sh\necho {held}\n"));
+        world.chmod(&format!("~/{path}"), 0o755);
+    }
+    world.write("~/work/.git/HEAD", "ref: refs/heads/main\n");
+    world.write(
+        "~/work/.git/config",
+        "[core]\n\trepositoryformatversion = 0\n[user]\n\tname = o\n\temail = o@localhost\n",
+    );
+    world.write("~/work/run", "#!/bin/sh\necho neighbour\n");
+    world.chmod("~/work/run", 0o755);
+    (world, canaries)
+}
