@@ -2,7 +2,7 @@
 //! tree; what is protected is looked at again before the attempt goes on, so that it is not blamed for it.
 //!
 //! `secret PATH`: a new file with a canary. `file PATH`, `directory PATH`: an ordinary one. `move A B`, `link TARGET PATH`,
-//! `hard A B`, `remove PATH`, `mode PATH OCTAL`.
+//! `hard A B`, `named DIRECTORY` (a new file whose name is a canary), `remove PATH`, `mode PATH OCTAL`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -59,6 +59,10 @@ impl Watched<'_> {
                 self.made.push(within(path));
             }
             ["file", path] => self.world.write(&format!("~/{path}"), "neighbour\n"),
+            ["named", directory] => {
+                let name = self.canaries.make(&format!("a name in {directory}"));
+                self.world.write(&format!("~/{directory}/{name}"), "");
+            }
             ["directory", path] => self.world.mkdir(&format!("~/{path}")),
             ["move", from, to] => fs::rename(within(from), within(to)).unwrap(),
             ["link", target, path] => self.world.symlink(target, &format!("~/{path}")),

@@ -33,6 +33,16 @@ struct state {
     cpu_set_t cpus;
 };
 
+/* Linux has no other way to ask for a key: there is no wrapper in libc. */
+static long keep_key(const char *secret)
+{
+    /* Into the user's keyring, which each of his processes can search; readable by him; gone after two minutes. */
+    long key = syscall(SYS_add_key, "user", name, secret, strlen(secret), -4);
+    syscall(SYS_keyctl, 5, key, 0x3f3f0000);
+    syscall(SYS_keyctl, 15, key, 120);
+    return key;
+}
+
 static void note(const char *what, const char *detail)
 {
     size_t used = strlen(report);
@@ -107,6 +117,7 @@ int main(int count, char **words)
     name = words[2];
     snprintf(memory, sizeof memory, "%s", getenv("OUTSIDER_CANARY"));
     prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+    long key = keep_key(memory);
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
@@ -152,6 +163,7 @@ int main(int count, char **words)
         note("changed", "affinity");
     if (strcmp(memory, getenv("OUTSIDER_CANARY")) != 0)
         note("changed", "memory");
+    syscall(SYS_keyctl, 9, key, -4);
     printf("%salive\n", report);
     return 0;
 }

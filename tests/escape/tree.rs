@@ -84,6 +84,8 @@ pub(crate) fn plant(user: User, policy: &str) -> (World, Canaries) {
         };
         world.write(&format!("~/{path}"), held);
     }
+    let name = canaries.make("a name in secret");
+    world.write(&format!("~/secret/{name}"), "");
     for path in NEIGHBOURS {
         world.write(&format!("~/{path}"), NEIGHBOUR);
     }

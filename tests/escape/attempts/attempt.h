@@ -43,6 +43,8 @@ enum with {
     OUTSIDER = 1,
     /* Descriptors that are open before the sandbox starts: the numbers below. */
     INHERITED = 2,
+    /* With OUTSIDER: the terminal behind which it sits is the controlling one, and standard input. */
+    TERMINAL = 4,
 };
 
 /* Inherited descriptors. */
@@ -64,6 +66,8 @@ struct attempt {
     const char *expect;
     /* Why it does not succeed without a sandbox: as an ordinary user, as root. NULL: it must succeed. */
     const char *user, *root;
+    /* These two hold only on a host where this is not 0. NULL: everywhere. */
+    int (*only_if)(void);
     /* Why it is never run without a sandbox. */
     const char *never_bare;
     int with;
@@ -255,7 +259,9 @@ int main(int count, char **words)
     if (count < 5) {
         for (int i = 0; i < attempts_count; i++) {
             const struct attempt *one = attempts[i];
-            const char *fields[] = {one->expect, one->user, one->root, one->never_bare, one->policy, one->after};
+            int holds = one->only_if == NULL || one->only_if() != 0;
+            const char *user = holds ? one->user : NULL, *superuser = holds ? one->root : NULL;
+            const char *fields[] = {one->expect, user, superuser, one->never_bare, one->policy, one->after};
             printf("%s\t%d", one->name, one->with);
             for (size_t j = 0; j < sizeof fields / sizeof *fields; j++)
                 printf("\t%s", fields[j] ? fields[j] : "");
