@@ -43,6 +43,14 @@ const NEIGHBOURS: &[&str] = &[
     "blank.txt",
 ];
 
+/// Files with a note in an extended attribute, and whether the note is a secret, and so is the name of another one.
+const NOTED: &[(&str, bool)] = &[
+    ("secret/noted", true),
+    ("work/blind/noted", true),
+    ("work/fixed/noted", false),
+    ("work/noted", false),
+];
+
 const DIRECTORIES: &[&str] = &[
     "work/fixed/empty",
     "work/empty",
@@ -88,6 +96,20 @@ pub(crate) fn plant(user: User, policy: &str) -> (World, Canaries) {
     world.write(&format!("~/secret/{name}"), "");
     for path in NEIGHBOURS {
         world.write(&format!("~/{path}"), NEIGHBOUR);
+    }
+    for (path, is_secret) in NOTED {
+        let (held, name) = if *is_secret && policy::is_secret(policy, path) {
+            let name = canaries.make(&format!("the name of an attribute of {path}"));
+            (canaries.make(&format!("an attribute of {path}")), name)
+        } else {
+            (NEIGHBOUR.to_owned(), "other".to_owned())
+        };
+        let path = format!("~/{path}");
+        world.write(&path, NEIGHBOUR);
+        for (name, value) in [("note", held.as_bytes()), (&name, b"x")] {
+            let flags = rustix::fs::XattrFlags::empty();
+            rustix::fs::setxattr(world.path(&path), format!("user.{name}"), value, flags).unwrap();
+        }
     }
     for path in DIRECTORIES {
         world.mkdir(&format!("~/{path}"));
