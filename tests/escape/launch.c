@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void die(const char *what)
@@ -48,6 +49,30 @@ static int connected(const char *home)
     return connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ? fd : -1;
 }
 
+/* The outsider's terminal becomes the controlling one, of a new session, and standard input. */
+static void sit_down(const char *home)
+{
+    char path[256], name[64] = "";
+    snprintf(path, sizeof path, "%s/work/terminal", home);
+    FILE *told = fopen(path, "r");
+    if (told == NULL || fgets(name, sizeof name, told) == NULL)
+        die(path);
+    fclose(told);
+    /* Who leads a group cannot lead a session; and the terminal must outlive its session's leader's child. */
+    pid_t child = fork();
+    if (child < 0)
+        die("fork");
+    if (child > 0) {
+        int status;
+        while (waitpid(child, &status, 0) != child)
+            ;
+        exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    }
+    if (setsid() < 0)
+        die("setsid");
+    place(open(name, O_RDWR), 0, name);
+}
+
 int main(int count, char **words)
 {
     if (count < 7)
@@ -60,6 +85,8 @@ int main(int count, char **words)
         if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
             die("a mount namespace");
     }
+    if (with & 4)
+        sit_down(home);
     if (geteuid() != uid) {
         if (setgroups(0, NULL) != 0 || setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0)
             die("another user");

@@ -1,6 +1,7 @@
 //! The process outside that an attempt must not reach: outsider.c, started as the same user before each attempt.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::attempt::Programs;
@@ -28,9 +29,12 @@ impl Outsider {
             .arg(name)
             .env_clear()
             .env("OUTSIDER_CANARY", canaries.make("the outsider's memory"))
+            .env("OUTSIDER_TYPED", canaries.make("the outsider's terminal"))
             .env("OUTSIDER_SOCKET", canaries.make("the outsider's sockets"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // An attempt on its process group is not one on ours.
+            .process_group(0)
             .spawn()
             .unwrap();
         let stdin = child.stdin.take();
