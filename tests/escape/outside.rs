@@ -1,7 +1,7 @@
 //! What somebody outside does while an attempt runs, because the attempt asks for it in the file `work/ask`. Only in the
 //! tree; what is protected is looked at again before the attempt goes on, so that it is not blamed for it.
 //!
-//! `secret PATH`: a new file with a canary. `file PATH`, `directory PATH`: an ordinary one. `move A B`, `link TARGET PATH`,
+//! `secret PATH`: a new file with a canary. `name DIRECTORY`: one whose name is a canary. `file PATH`, `directory PATH`: an ordinary one. `move A B`, `link TARGET PATH`,
 //! `hard A B`, `remove PATH`, `mode PATH OCTAL`.
 
 use std::fs;
@@ -57,6 +57,10 @@ impl Watched<'_> {
                 let word = self.canaries.make(path);
                 self.world.write(&format!("~/{path}"), word + "\n");
                 self.made.push(within(path));
+            }
+            ["name", directory] => {
+                let word = self.canaries.make(&format!("a name in {directory}"));
+                self.world.write(&format!("~/{directory}/{word}"), "");
             }
             ["file", path] => self.world.write(&format!("~/{path}"), "neighbour\n"),
             ["directory", path] => self.world.mkdir(&format!("~/{path}")),

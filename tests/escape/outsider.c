@@ -1,10 +1,11 @@
 /* The process outside, which no attempt may touch. `outsider HOME NAME` keeps a secret in its environment
  * (OUTSIDER_CANARY) and its memory, and listens on sockets: `secret/stream`, `secret/seqpacket`, `secret/dgram`,
  * `work/locked/stream` and the abstract NAME-stream and NAME-dgram greet with OUTSIDER_SOCKET; `work/stream` and
- * `work/seqpacket` are allowed and greet with "neighbour". It says `ready ADDRESS`. When its standard input ends, it
+ * `work/seqpacket` are allowed and greet with "neighbour". Its descriptor 20 is `secret/key`. It says `ready ADDRESS`. When its standard input ends, it
  * prints what has happened to it, a line each, and then `alive`. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -124,6 +125,10 @@ int main(int count, char **words)
     }
     polled[SOCKETS] = (struct pollfd){.fd = signals, .events = POLLIN};
     polled[SOCKETS + 1] = (struct pollfd){.fd = 0, .events = POLLIN};
+    char key[256];
+    snprintf(key, sizeof key, "%s/secret/key", home);
+    if (dup2(open(key, O_RDONLY | O_CLOEXEC), 20) != 20)
+        die(key);
     struct state before, after;
     look(&before);
     printf("ready %lx\n", (unsigned long)memory);
