@@ -13,16 +13,20 @@ pub(crate) const CLASSES: &[&str] = &[
     "abi",
     "calls",
     "descriptors",
+    "kernel",
     "links",
     "metadata",
+    "mounts",
     "names",
     "processes",
+    "races",
     "renames",
     "sockets",
     "supervisor",
     "terminal",
     "time",
     "trust",
+    "uring",
 ];
 
 /// What an attempt says of itself before it is run.
@@ -80,6 +84,14 @@ impl Programs {
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(directory.path(), open).unwrap();
         let mut programs = Programs { directory, attempts: Vec::new() };
+        // Each world has its own copy of the shim. What a debugger needs is nine tenths of it.
+        let stripped = Command::new("strip")
+            .arg("-o")
+            .arg(programs.path("clawguard-exec"))
+            .arg(env!("CARGO_BIN_EXE_clawguard-exec"))
+            .status()
+            .unwrap();
+        assert!(stripped.success(), "strip: {stripped}");
         for name in ["launch", "outsider"] {
             programs.compile_one(&format!("{name}.c"), name);
         }
@@ -103,7 +115,7 @@ impl Programs {
         assert!(status.success(), "cc cannot compile {source}");
     }
 
-    /// `launch`, `outsider`, or the program of a class.
+    /// `launch`, `outsider`, `clawguard-exec`, or the program of a class.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

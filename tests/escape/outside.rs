@@ -1,8 +1,8 @@
 //! What somebody outside does while an attempt runs, because the attempt asks for it in the file `work/ask`. Only in the
 //! tree; what is protected is looked at again before the attempt goes on, so that it is not blamed for it.
 //!
-//! `secret PATH`: a new file with a canary. `file PATH`, `directory PATH`: an ordinary one. `move A B`, `link TARGET PATH`,
-//! `hard A B`, `named DIRECTORY` (a new file whose name is a canary), `remove PATH`, `mode PATH OCTAL`.
+//! `secret PATH`: a new file with a canary. `name DIRECTORY`: one whose name is a canary. `file PATH`, `directory PATH`: an ordinary one. `move A B`, `link TARGET PATH`,
+//! `hard A B`, `remove PATH`, `mode PATH OCTAL`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -58,11 +58,11 @@ impl Watched<'_> {
                 self.world.write(&format!("~/{path}"), word + "\n");
                 self.made.push(within(path));
             }
-            ["file", path] => self.world.write(&format!("~/{path}"), "neighbour\n"),
-            ["named", directory] => {
-                let name = self.canaries.make(&format!("a name in {directory}"));
-                self.world.write(&format!("~/{directory}/{name}"), "");
+            ["name", directory] => {
+                let word = self.canaries.make(&format!("a name in {directory}"));
+                self.world.write(&format!("~/{directory}/{word}"), "");
             }
+            ["file", path] => self.world.write(&format!("~/{path}"), "neighbour\n"),
             ["directory", path] => self.world.mkdir(&format!("~/{path}")),
             ["move", from, to] => fs::rename(within(from), within(to)).unwrap(),
             ["link", target, path] => self.world.symlink(target, &format!("~/{path}")),

@@ -1,9 +1,9 @@
-/* The process outside, which no attempt may touch. `outsider HOME NAME` keeps a secret in its environment
- * (OUTSIDER_CANARY) and its memory, one in the queue of a terminal (OUTSIDER_TYPED; `work/terminal` names it), one in the
- * user's keyring, `secret/key` open as descriptor 40; its working directory is `secret`; and it listens on sockets: `secret/stream`, `secret/seqpacket`, `secret/dgram`,
- * `work/locked/stream` and the abstract NAME-stream and NAME-dgram greet with OUTSIDER_SOCKET; `work/stream` and
- * `work/seqpacket` are allowed and greet with "neighbour". It says `ready ADDRESS`. When its standard input ends, it
- * prints what has happened to it, a line each, and then `alive`. */
+/* The process outside, which no attempt may touch. `outsider HOME NAME` keeps secrets: in its environment (OUTSIDER_CANARY)
+ * and its memory, in the user's keyring, in the queue of a terminal (OUTSIDER_TYPED; `work/terminal` names it), and
+ * `secret/key` as descriptor 20. Its working directory is `secret`. It listens on sockets: `secret/stream`,
+ * `secret/seqpacket`, `secret/dgram`, `work/locked/stream` and the abstract NAME-stream and NAME-dgram greet with
+ * OUTSIDER_SOCKET; `work/stream` and `work/seqpacket` are allowed and greet with "neighbour". It says `ready ADDRESS`.
+ * When its standard input ends, it prints what has happened to it, a line each, and then `alive`. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 #define LIMITS 16
 #define SOCKETS 8
 /* Attempts know it. */
-#define OPEN_SECRET 40
+#define OPEN_SECRET 20
 
 static char report[1 << 16];
 static char memory[128];

@@ -27,6 +27,7 @@ impl Outsider {
             .arg(programs.path("outsider"))
             .arg(world.home())
             .arg(name)
+            .current_dir(world.path("~/work"))
             .env_clear()
             .env("OUTSIDER_CANARY", canaries.make("the outsider's memory"))
             .env("OUTSIDER_TYPED", canaries.make("the outsider's terminal"))

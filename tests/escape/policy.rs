@@ -12,6 +12,8 @@ pub(crate) struct Protection {
     pub(crate) blind: Vec<&'static str>,
     /// Single directories that must be the same ones at the same path; not what is in them.
     pub(crate) pinned: Vec<&'static str>,
+    /// A name that is frozen wherever it appears in the workspace.
+    pub(crate) wildcard: Option<&'static str>,
 }
 
 /// Everything outside the workspace. `pwned` is where whatever ran outside leaves its mark.
@@ -28,6 +30,17 @@ const OUTSIDE: &[&str] = &[
     "../bin",
 ];
 
+/// What the policy `trust` holds.
+const GUARDED: &[&str] = &[
+    "secret",
+    ".ssh",
+    "conf/policy.yaml",
+    "bin/clawguard-exec",
+    ".config/clawguard/policy.yaml",
+    ".openclaw/config.yaml",
+    "pwned",
+];
+
 /// Blocked in the workspace by the policy `rich`.
 const INSIDE: &[&str] = &[
     "work/.env",
@@ -41,60 +54,102 @@ const INSIDE: &[&str] = &[
     "work/.git/config",
     "work/.git/commondir",
     "work/.git/config.worktree",
-    "work/pair/left/key",
+    "work/pair/shut/key",
+    "work/ghost/inner/key",
+    "work/late (deleted)",
+    "work/aliased",
+    "work/alias",
 ];
 
-/// `rich`: every kind of block inside the workspace, so that the supervisor opens. `settled`: the workspace alone, which
-/// Landlock holds by itself. `default`: no policy file, so the built-in one. `trust`: `rich`, and the policy file and the
-/// program lie in the workspace.
+const RICH: &str = "allowed_paths: ['~/work', '~/work/locked/open', { path: '~/docs', access: r }, { path: '{root}/bin', access: rx }, { path: '~/blank.txt', access: rw }]
+    blocked_paths: ['**/.env', '~/.*', '~/work/locked', '~/work/late', '~/work/late (deleted)', '~/work/late-directory', '~/work/alias', '~/work/box/inner/key', '~/work/pair/shut/key', '~/work/ghost/inner/key', { path: '~/work/fixed', access: w }, { path: '~/work/blind', access: r }, { path: '~/work/.git/{hooks,config,config.worktree,commondir}', access: w }]";
+
+const SETTLED: &str = "allowed_paths: ['~/work', { path: '{root}/bin', access: rx }]";
+
+const TRUST: &str = "allowed_paths: ['~/**', '~/work', { path: '{root}/bin', access: rx }]
+    blocked_paths: ['~/secret', '~/.ssh']";
+
+/// `rich`: every kind of block inside the workspace, so that the supervisor opens. `missing`: the same, among paths that
+/// do not exist. `loopback`: `rich`, and sockets listen at loopback alone. `settled`: the workspace alone, which Landlock holds by itself. `default`: no policy file, so the built-in one.
+/// `trust`: the whole home directory, and the policy file and the program lie in it, in `conf` and `bin`.
 pub(crate) fn write(world: &World, name: &str) -> Vec<String> {
-    let policy = world.text("{root}/policy.yaml");
-    let rich = "allowed_paths: ['~/work', '~/work/locked/open', { path: '~/docs', access: r }, { path: '{root}/bin', access: rx }, { path: '~/blank.txt', access: rw }]
-         blocked_paths: ['**/.env', '~/.*', '~/work/locked', '~/work/late', '~/work/late-directory', '~/work/box/inner/key', '~/work/pair/left/key', { path: '~/work/fixed', access: w }, { path: '~/work/blind', access: r }, { path: '~/work/.git/{hooks,config,config.worktree,commondir}', access: w }]";
-    let settled = "allowed_paths: ['~/work', { path: '{root}/bin', access: rx }]";
-    let (rules, arguments) = match name {
-        "rich" => (rich, vec!["-q", "--policy", policy.as_str()]),
-        "settled" => (settled, vec!["-q", "--policy", policy.as_str()]),
-        "default" => (rich, vec!["-q"]),
+    let missing = RICH
+        .replace("['~/work',", "['~/nowhere', '/nowhere/at/all', '~/nowhere-*/x', '~/work',")
+        .replace("['**/.env',", "['~/nowhere/blocked', '/nowhere/**/x', '**/.env',");
+    let (rules, file) = match name {
+        "rich" | "default" => (RICH, "{root}/policy.yaml"),
+        "missing" => (missing.as_str(), "{root}/policy.yaml"),
+        "settled" => (SETTLED, "{root}/policy.yaml"),
+        "loopback" => (RICH, "{root}/policy.yaml"),
+        "trust" => (TRUST, "~/conf/policy.yaml"),
         other => panic!("no policy is named {other}"),
     };
     world.policy(&world.text(rules));
-    let file = world.path("~/policy.yaml");
-    std::fs::rename(file, world.path("{root}/policy.yaml")).unwrap();
-    arguments.into_iter().map(str::to_owned).collect()
+    if name == "loopback" {
+        let text = world.read("~/policy.yaml");
+        world.write("~/policy.yaml", text + "  network:\n    listen: loopback\n");
+    }
+    std::fs::rename(world.path("~/policy.yaml"), world.path(file)).unwrap();
+    match name {
+        "default" => vec!["-q".to_owned()],
+        _ => vec!["-q".to_owned(), "--policy".to_owned(), world.text(file)],
+    }
+}
+
+/// Where the shim of this policy is: in the policy `trust` a copy in the home directory.
+pub(crate) fn shim(world: &World, name: &str) -> String {
+    if name == "trust" {
+        world.install(&world.text("{root}/bin/clawguard-exec"), "~/bin/clawguard-exec");
+        world.text("~/bin/clawguard-exec")
+    } else {
+        world.text("{root}/bin/clawguard-exec")
+    }
 }
 
 /// What the policy of this name protects.
 pub(crate) fn protection(name: &str) -> Protection {
-    let mut frozen = OUTSIDE.to_vec();
-    let mut pinned = vec![".", "work"];
-    let (mut holes, mut blind) = (Vec::new(), Vec::new());
+    let mut protection = Protection {
+        frozen: OUTSIDE.to_vec(),
+        holes: Vec::new(),
+        blind: Vec::new(),
+        pinned: vec![".", "work"],
+        wildcard: None,
+    };
     match name {
-        "rich" => {
-            frozen.extend(INSIDE);
-            pinned.push("work/locked/open");
-            holes.push("work/locked/open");
-            blind.push("work/blind");
+        "rich" | "missing" | "loopback" => {
+            protection.frozen.extend(INSIDE);
+            protection.pinned.push("work/locked/open");
+            protection.holes.push("work/locked/open");
+            protection.blind.push("work/blind");
+            protection.wildcard = Some(".env");
         }
         "settled" => {}
         "default" => {
-            frozen.extend(INSIDE.iter().filter(|path| path.starts_with("work/.git/")));
-            blind.extend(["work/.env", "work/sub/.env"]);
+            let git = INSIDE.iter().filter(|path| path.starts_with("work/.git/"));
+            protection.frozen.extend(git);
+            protection.blind.extend([
+                "work/.env",
+                "work/.env.local",
+                "work/sub/.env",
+                "work/sub/.env.production.local",
+            ]);
         }
+        "trust" => protection.frozen = GUARDED.to_vec(),
         other => panic!("no policy is named {other}"),
     }
-    Protection { frozen, holes, blind, pinned }
+    protection
 }
 
 /// Does the policy of this name keep the target from reading this file? Else it holds no canary.
 pub(crate) fn is_secret(name: &str, path: &str) -> bool {
-    match path.strip_prefix("work/") {
-        None => true,
-        Some(inside) => match name {
-            "rich" => true,
-            "settled" => false,
-            "default" => inside.ends_with(".env"),
-            other => panic!("no policy is named {other}"),
-        },
+    if name == "trust" {
+        return path.starts_with("secret") || path.starts_with(".ssh");
+    }
+    let Some(inside) = path.strip_prefix("work/") else { return true };
+    match name {
+        "rich" | "missing" | "loopback" => !inside.ends_with(".local"),
+        "settled" => false,
+        "default" => inside.contains(".env"),
+        other => panic!("no policy is named {other}"),
     }
 }

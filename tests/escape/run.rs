@@ -36,10 +36,11 @@ impl Sandbox {
 
     fn words(&self, world: &World, attempt: &Attempt) -> Vec<String> {
         let arguments = policy::write(world, &attempt.policy);
+        let shim = policy::shim(world, &attempt.policy);
         match self {
             Sandbox::Bare => Vec::new(),
             Sandbox::Clawguard => {
-                let mut words = vec![world.text("{root}/bin/clawguard-exec")];
+                let mut words = vec![shim];
                 words.extend(arguments);
                 words.push("--".to_owned());
                 words
@@ -51,6 +52,22 @@ impl Sandbox {
                 .map(|word| word.replace("{work}", &world.text("~/work")))
                 .map(|word| word.replace("{bin}", &world.text("{root}/bin")))
                 .collect(),
+        }
+    }
+}
+
+/// Which of the calls that an attempt reports it makes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    All,
+    Alone(usize),
+}
+
+impl Step {
+    fn word(self) -> String {
+        match self {
+            Step::All => "-1".to_owned(),
+            Step::Alone(step) => step.to_string(),
         }
     }
 }
@@ -79,6 +96,7 @@ pub(crate) fn run(
     attempt: &Attempt,
     prefix: &[String],
     outsider: (u32, &str),
+    step: Step,
 ) -> Ran {
     let output = world.path("{root}/output");
     let to = File::create(&output).unwrap();
@@ -94,6 +112,7 @@ pub(crate) fn run(
         .arg(&attempt.name)
         .arg(world.root())
         .args([&pid, address])
+        .arg(step.word())
         .current_dir(world.path("~/work"))
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")

@@ -163,6 +163,7 @@ fn as_json(trial: &Trial<'_>) -> Value {
         "neighbour": trial.confined.neighbour.as_deref().unwrap_or("works"),
         "bare": trial.bare.as_ref().map(|bare| json!({
             "through": bare.is_through(),
+            "errno": bare.errnos,
             "leaks": bare.leaks,
             "changes": bare.changes,
             "effects": bare.effects,

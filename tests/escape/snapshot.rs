@@ -31,6 +31,7 @@ pub(crate) struct Snapshot {
     holes: Vec<PathBuf>,
     entries: BTreeMap<PathBuf, Entry>,
     pinned: BTreeMap<PathBuf, Option<(u64, u64, u32)>>,
+    journal: Vec<u8>,
 }
 
 impl Snapshot {
@@ -42,13 +43,21 @@ impl Snapshot {
         let mut entries = BTreeMap::new();
         let holes: Vec<PathBuf> = protection.holes.iter().map(|at| home.join(at)).collect();
         frozen.iter().for_each(|path| walk(path, &holes, &mut entries));
+        if let Some(name) = protection.wildcard {
+            let mut named = Vec::new();
+            find(&home.join("work"), name, &mut named);
+            named.iter().for_each(|path| walk(path, &holes, &mut entries));
+            frozen.extend(named);
+        }
         let identity = |path: &PathBuf| {
             let found = fs::symlink_metadata(path).ok()?;
             Some((found.dev(), found.ino(), found.mode() & 0o170_000))
         };
         let pinned = protection.pinned.iter().map(|at| home.join(at));
         let pinned = pinned.map(|path| (path.clone(), identity(&path))).collect();
-        Snapshot { home, frozen, holes, entries, pinned }
+        let journal =
+            fs::read(home.join(".local/state/clawguard/journal.jsonl")).unwrap_or_default();
+        Snapshot { home, frozen, holes, entries, pinned, journal }
     }
 
     /// Is this one of the paths that must not change?
@@ -78,6 +87,13 @@ impl Snapshot {
             if after.pinned.get(path) != Some(identity) {
                 found.push(format!("{} is another", name(path)));
             }
+        }
+        let has_forged =
+            after.journal.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"{\"forged\""));
+        if !after.journal.starts_with(&self.journal) || has_forged {
+            found.push(
+                "the journal holds what clawguard did not write, or lacks what it wrote".to_owned(),
+            );
         }
         found
     }
@@ -138,5 +154,16 @@ fn walk(path: &Path, holes: &[PathBuf], entries: &mut BTreeMap<PathBuf, Entry>) 
     }
     for child in fs::read_dir(path).into_iter().flatten().flatten() {
         walk(&child.path(), holes, entries);
+    }
+}
+
+/// Everything of this name in a tree.
+fn find(directory: &Path, name: &str, found: &mut Vec<PathBuf>) {
+    for child in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if child.file_name() == name {
+            found.push(child.path());
+        } else if child.file_type().is_ok_and(|kind| kind.is_dir()) {
+            find(&child.path(), name, found);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The tree that every attempt finds: a workspace with something blocked of every kind, and what lies beside it.
 
+use crate::attempt::Programs;
 use crate::canary::Canaries;
 use crate::policy;
 use crate::support::{User, World};
@@ -10,17 +11,25 @@ const NEIGHBOUR: &str = "neighbour\n";
 /// Files that hold a canary each where the policy keeps them from being read.
 const SECRETS: &[&str] = &[
     "work/.env",
+    "work/.env.local",
     "work/sub/.env",
+    "work/sub/.env.production.local",
     "work/locked/key",
     "work/locked/deep/key",
+    "work/locked/open-evil/key",
+    "work/locked/key (deleted)",
+    "work/locked/new\nline",
+    "work/late (deleted)/key",
+    "work/aliased/key",
     "work/box/inner/key",
-    "work/pair/left/key",
+    "work/pair/shut/key",
     "work/blind/key",
     "work-evil/key",
     "secret/key",
     "secret/sub/key",
     "secret/sub/.env",
     ".ssh/id",
+    ".*",
     ".config/app/key",
     "bystander",
 ];
@@ -34,12 +43,12 @@ const NEIGHBOURS: &[&str] = &[
     "work/locked/open/note",
     "work/fixed/note",
     "work/fixed/sub/note",
-    "work/blind2/note",
     "work/box/note",
     "work/box/inner/note",
-    "work/pair/right/key",
+    "work/pair/open/key",
     "work/shelf/note",
     "docs/note",
+    "conf/other.yaml",
     "blank.txt",
 ];
 
@@ -59,6 +68,9 @@ const DIRECTORIES: &[&str] = &[
     "work/.git/objects",
     "work/.git/refs/heads",
     "secret/empty",
+    "secret/names",
+    "work/locked/names",
+    ".local/state/clawguard",
     ".openclaw",
 ];
 
@@ -78,19 +90,26 @@ const LINKS: &[(&str, &str)] = &[
     ("work/links/sub", "../sub"),
     ("work/links/root", "/"),
     ("work/links/home", "../.."),
+    ("work/alias", "aliased"),
 ];
 
 /// Makes the tree in a fresh world.
-pub(crate) fn plant(user: User, policy: &str) -> (World, Canaries) {
-    let world = World::new(user);
+pub(crate) fn plant(programs: &Programs, user: User, policy: &str) -> (World, Canaries) {
+    let shim = programs.path("clawguard-exec");
+    let world = World::with_shim(user, shim.to_str().unwrap());
     let mut canaries = Canaries::default();
+    let mut hold = |path: &str| {
+        let is_secret = policy::is_secret(policy, path);
+        if is_secret { canaries.make(path) + "\n" } else { NEIGHBOUR.to_owned() }
+    };
     for path in SECRETS {
-        let held = if policy::is_secret(policy, path) {
-            canaries.make(path) + "\n"
-        } else {
-            NEIGHBOUR.to_owned()
-        };
-        world.write(&format!("~/{path}"), held);
+        world.write(&format!("~/{path}"), hold(path));
+    }
+    let locked = world.text("~/work/locked/");
+    let long = [locked.as_bytes(), &[b'n'; 255]].concat();
+    let strange = [locked.as_bytes(), b"\xff\xfekey"].concat();
+    for path in [long, strange] {
+        world.write_bytes(&path, hold("work/locked/*"));
     }
     let name = canaries.make("a name in secret");
     world.write(&format!("~/secret/{name}"), "");
@@ -118,14 +137,16 @@ pub(crate) fn plant(user: User, policy: &str) -> (World, Canaries) {
         world.symlink(&world.text(target), &format!("~/{link}"));
     }
     for path in ["secret/script", "work/locked/script", "script"] {
-        let held = if policy::is_secret(policy, path) {
-            canaries.make(path)
-        } else {
-            NEIGHBOUR.to_owned()
-        };
-        world.write(&format!("~/{path}"), format!("#!/bin/sh\necho {held}\n"));
+        world.write(&format!("~/{path}"), format!("#!/bin/sh\necho {}", hold(path)));
         world.chmod(&format!("~/{path}"), 0o755);
     }
+    // Names are no secret, but the list of a blocked directory is.
+    for path in ["secret/names", "work/locked/names"] {
+        world.write(&format!("~/{path}/{}", hold(path).trim_end()), "");
+    }
+    world.write("~/.local/state/clawguard/journal.jsonl", "{\"before\":true}\n");
+    world.chmod("~/.local/state/clawguard", 0o700);
+    world.chmod("~/.local/state/clawguard/journal.jsonl", 0o600);
     world.write("~/work/.git/HEAD", "ref: refs/heads/main\n");
     world.write(
         "~/work/.git/config",

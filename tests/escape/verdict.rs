@@ -20,6 +20,8 @@ pub(crate) struct Verdict {
     /// What was done to the process outside.
     pub(crate) effects: Vec<String>,
     pub(crate) errnos: Vec<String>,
+    /// How many calls it reports.
+    pub(crate) steps: usize,
     /// Why the allowed neighbour does not work; none: it works.
     pub(crate) neighbour: Option<String>,
     /// What it printed, and how it ended.
@@ -54,6 +56,7 @@ impl Verdict {
             changes: watched.before.differences(&after),
             effects,
             errnos: lines("errno="),
+            steps: lines("steps=").first().map_or(0, |count| count.parse().unwrap()),
             neighbour,
             output: format!("{output}[{}]", ran.status),
         }
@@ -62,6 +65,11 @@ impl Verdict {
     /// Something got through.
     pub(crate) fn is_through(&self) -> bool {
         !(self.leaks.is_empty() && self.changes.is_empty() && self.effects.is_empty())
+    }
+
+    /// Every call that it reports succeeded.
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.errnos.iter().all(|errno| errno == "0")
     }
 
     /// Everything that got through, for people.

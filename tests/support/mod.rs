@@ -71,6 +71,11 @@ pub(crate) fn for_every_user(test: impl Fn(World)) {
 impl World {
     /// A home with `work`, `secret` (a canary in `key`) and nothing else.
     pub(crate) fn new(user: User) -> World {
+        World::with_shim(user, env!("CARGO_BIN_EXE_clawguard-exec"))
+    }
+
+    /// The same with a copy of another shim.
+    pub(crate) fn with_shim(user: User, shim: &str) -> World {
         let directory = tempfile::Builder::new().prefix("clawtest-").tempdir_in("/tmp").unwrap();
         let root = fs::canonicalize(directory.path()).unwrap();
         let world = World { directory, root, user, started: Mutex::default() };
@@ -81,7 +86,7 @@ impl World {
         }
         world.write("~/secret/key", CANARY);
         world.write("~/work/note", "note\n");
-        world.install(env!("CARGO_BIN_EXE_clawguard-exec"), "{root}/bin/clawguard-exec");
+        world.install(shim, "{root}/bin/clawguard-exec");
         world
     }
 

@@ -132,8 +132,20 @@ UNUSED char *text(const char *format, ...)
     return to;
 }
 
-/* Says what the deciding call gave: its errno, or that it succeeded. */
-UNUSED long report(long result)
+/* The reported calls are the steps of an attempt. All are made, unless the harness wants one alone: without a sandbox the
+ * first that succeeds may leave nothing for the others to do. */
+static int step_wanted = -1, steps;
+
+UNUSED int is_wanted(void)
+{
+    int step = steps++;
+    if (step_wanted < 0 || step == step_wanted)
+        return 1;
+    errno = ECANCELED;
+    return 0;
+}
+
+UNUSED long report_result(long result)
 {
     int why = errno;
     printf("\nerrno=%s\n", result < 0 ? strerrorname_np(why) : "0");
@@ -141,6 +153,9 @@ UNUSED long report(long result)
     errno = why;
     return result;
 }
+
+/* Makes the deciding call and says what it gave: its errno, or that it succeeded. */
+#define report(...) (is_wanted() ? report_result(__VA_ARGS__) : -1)
 
 /* Prints all that a descriptor gives, from where it stands. */
 UNUSED void spill(int fd)
@@ -152,14 +167,16 @@ UNUSED void spill(int fd)
     fflush(stdout);
 }
 
-/* Reports an open and prints what can be read through it. */
-UNUSED int show(long fd)
+UNUSED int show_result(long fd)
 {
-    report(fd);
+    report_result(fd);
     if (fd >= 0)
         spill((int)fd);
     return (int)fd;
 }
+
+/* Makes the deciding open, reports it and prints what can be read. */
+#define show(...) (is_wanted() ? show_result(__VA_ARGS__) : -1)
 
 /* The allowed neighbour did what it was asked for, by the same call. */
 UNUSED void neighbour(long result)
@@ -196,25 +213,29 @@ UNUSED void make_file(const char *name, const char *bytes)
     close(fd);
 }
 
-/* Somebody outside does something in the tree; the words are those of outside.rs. */
-UNUSED void outside(const char *format, ...) __attribute__((format(printf, 1, 2)));
-UNUSED void outside(const char *format, ...)
+/* Somebody outside does something in the tree; the words are those of outside.rs. `at` leads to the workspace. */
+UNUSED void outside_from(const char *at, const char *words)
 {
-    char words[4096];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(words, sizeof words, format, arguments);
-    va_end(arguments);
-    make_file("ask.part", words);
-    MUST(rename("ask.part", "ask"));
+    int directory = (int)MUST(open(at, O_RDONLY | O_DIRECTORY));
+    int fd = (int)MUST(openat(directory, "ask.part", O_WRONLY | O_CREAT | O_TRUNC, 0644));
+    MUST(write(fd, words, strlen(words)));
+    close(fd);
+    MUST(renameat(directory, "ask.part", directory, "ask"));
     struct stat status;
     for (int i = 0; i < 20000; i++) {
-        if (lstat("ask", &status) != 0)
+        if (fstatat(directory, "ask", &status, AT_SYMLINK_NOFOLLOW) != 0) {
+            close(directory);
             return;
+        }
         usleep(1000);
     }
     errno = ETIMEDOUT;
     fail("outside");
+}
+
+UNUSED void outside(const char *words)
+{
+    outside_from(".", words);
 }
 
 /* A program, with its output on ours: its exit code, or -1. */
@@ -253,10 +274,10 @@ UNUSED int64_t milliseconds(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Without arguments: the table, for the harness. With NAME ROOT PID ADDRESS: one attempt. */
+/* Without arguments: the table, for the harness. With NAME ROOT PID ADDRESS STEP: one attempt. */
 int main(int count, char **words)
 {
-    if (count < 5) {
+    if (count < 6) {
         for (int i = 0; i < attempts_count; i++) {
             const struct attempt *one = attempts[i];
             int holds = one->only_if == NULL || one->only_if() != 0;
@@ -274,10 +295,11 @@ int main(int count, char **words)
     outsider = (pid_t)atoi(words[3]);
     outsider_memory_text = words[4];
     outsider_memory = strtoul(words[4], NULL, 16);
+    step_wanted = atoi(words[5]);
     for (int i = 0; i < attempts_count; i++)
         if (strcmp(attempts[i]->name, words[1]) == 0) {
             attempts[i]->run();
-            printf("\nended=%s\n", words[1]);
+            printf("\nsteps=%d\nended=%s\n", steps, words[1]);
             return 0;
         }
     return 2;

@@ -437,7 +437,7 @@ ATTEMPT(inotify_of_a_blocked_directory, .expect = "EACCES")
 {
     int fd = (int)MUST(inotify_init1(IN_NONBLOCK));
     report(inotify_add_watch(fd, path("secret"), IN_ALL_EVENTS));
-    outside("named secret");
+    outside("name secret");
     spill(fd);
     neighbour(inotify_add_watch(fd, "sub", IN_ALL_EVENTS));
 }

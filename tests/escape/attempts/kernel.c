@@ -53,7 +53,7 @@ ATTEMPT(fanotify_reports_names, .expect = "EPERM")
     char bytes[4096];
     int group = (int)report(fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_NONBLOCK, O_RDONLY));
     report(fanotify_mark(group, FAN_MARK_ADD, FAN_CREATE | FAN_ONDIR, AT_FDCWD, path("secret")));
-    outside("named secret");
+    outside("name secret");
     ssize_t got = read(group, bytes, sizeof bytes);
     if (got > 0)
         fwrite(bytes, 1, (size_t)got, stdout);

@@ -1,5 +1,5 @@
 /* Processes: those outside, and what rules them; those that outlive the command, or hide. The outsider has a secret in its
- * environment and its memory, `secret/key` as descriptor 40, and `secret` as its working directory. */
+ * environment and its memory, `secret/key` as descriptor 20, and `secret` as its working directory. */
 #include "attempt.h"
 
 #include <linux/kcmp.h>
@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 
-#define OUTSIDERS_SECRET 40
+#define OUTSIDERS_SECRET 20
 
 static int pidfd(pid_t pid)
 {
@@ -284,7 +284,7 @@ OF_PROC(environment_of_the_outsider, "environ", O_RDONLY, spill(fd))
 OF_PROC(memory_of_the_outsider, "mem", O_RDONLY, print_memory(fd))
 OF_PROC(memory_of_the_outsider_written, "mem", O_RDWR, (void)!pwrite(fd, "x", 1, (off_t)outsider_memory))
 OF_PROC(root_of_the_outsider, "cwd/key", O_RDONLY, spill(fd))
-OF_PROC(descriptor_of_the_outsider, "fd/40", O_RDONLY, spill(fd))
+OF_PROC(descriptor_of_the_outsider, "fd/20", O_RDONLY, spill(fd))
 OF_PROC(thread_of_the_outsider, "cwd/../secret/sub/key", O_RDONLY, spill(fd))
 OF_PROC(oom_score_of_the_outsider, "oom_score_adj", O_WRONLY, (void)!write(fd, "500", 3))
 OF_PROC(core_filter_of_the_outsider, "coredump_filter", O_WRONLY, (void)!write(fd, "0x7f", 4))
@@ -300,7 +300,7 @@ ATTEMPT(other_files_of_the_outsider, .expect = "EACCES", .with = OUTSIDER, .user
         .root = "there is no canary in these")
 {
     static const char *const files[] = {"maps", "smaps", "auxv", "stat", "status", "cmdline", "limits",
-                                        "exe",  "fdinfo/40", "mountinfo", "numa_maps", "pagemap", "syscall", "wchan"};
+                                        "exe",  "fdinfo/20", "mountinfo", "numa_maps", "pagemap", "syscall", "wchan"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (access(text("/proc/%d/%s", outsider, files[i]), F_OK) == 0)
             report(open(text("/proc/%d/%s", outsider, files[i]), O_RDONLY));
