@@ -111,24 +111,8 @@ pub(crate) fn plant(programs: &Programs, user: User, policy: &str) -> (World, Ca
     for path in [long, strange] {
         world.write_bytes(&path, hold("work/locked/*"));
     }
-    let name = canaries.make("a name in secret");
-    world.write(&format!("~/secret/{name}"), "");
     for path in NEIGHBOURS {
         world.write(&format!("~/{path}"), NEIGHBOUR);
-    }
-    for (path, is_secret) in NOTED {
-        let (held, name) = if *is_secret && policy::is_secret(policy, path) {
-            let name = canaries.make(&format!("the name of an attribute of {path}"));
-            (canaries.make(&format!("an attribute of {path}")), name)
-        } else {
-            (NEIGHBOUR.to_owned(), "other".to_owned())
-        };
-        let path = format!("~/{path}");
-        world.write(&path, NEIGHBOUR);
-        for (name, value) in [("note", held.as_bytes()), (&name, b"x")] {
-            let flags = rustix::fs::XattrFlags::empty();
-            rustix::fs::setxattr(world.path(&path), format!("user.{name}"), value, flags).unwrap();
-        }
     }
     for path in DIRECTORIES {
         world.mkdir(&format!("~/{path}"));
@@ -154,5 +138,26 @@ pub(crate) fn plant(programs: &Programs, user: User, policy: &str) -> (World, Ca
     );
     world.write("~/work/run", "#!/bin/sh\necho neighbour\n");
     world.chmod("~/work/run", 0o755);
+    note(&world, &mut canaries, policy);
     (world, canaries)
+}
+
+/// Secrets that are not content: a name in a blocked directory, and attributes, their values and their names.
+fn note(world: &World, canaries: &mut Canaries, policy: &str) {
+    let name = canaries.make("a name in secret");
+    world.write(&format!("~/secret/{name}"), "");
+    for (path, is_secret) in NOTED {
+        let (held, name) = if *is_secret && policy::is_secret(policy, path) {
+            let name = canaries.make(&format!("the name of an attribute of {path}"));
+            (canaries.make(&format!("an attribute of {path}")), name)
+        } else {
+            (NEIGHBOUR.to_owned(), "other".to_owned())
+        };
+        let path = format!("~/{path}");
+        world.write(&path, NEIGHBOUR);
+        for (name, value) in [("note", held.as_bytes()), (&name, b"x")] {
+            let flags = rustix::fs::XattrFlags::empty();
+            rustix::fs::setxattr(world.path(&path), format!("user.{name}"), value, flags).unwrap();
+        }
+    }
 }
