@@ -19,6 +19,7 @@ pub(crate) const CLASSES: &[&str] = &[
     "processes",
     "races",
     "renames",
+    "settled",
     "sockets",
     "supervisor",
     "terminal",
