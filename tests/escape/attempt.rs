@@ -22,6 +22,7 @@ pub(crate) const CLASSES: &[&str] = &[
     "processes",
     "races",
     "renames",
+    "settled",
     "signals",
     "sockets",
     "supervisor",

@@ -390,7 +390,7 @@ ATTEMPT(path_in_memory_of_two_processes)
             memcpy(page, allowed, strlen(allowed) + 1);
             __asm__ volatile("" ::: "memory");
         }
-    for (int64_t end = milliseconds() + 700; milliseconds() < end;) {
+    for (int64_t end = milliseconds() + 300; milliseconds() < end;) {
         int fd = open(page, O_RDONLY);
         char bytes[64] = "";
         if (fd >= 0 && read(fd, bytes, sizeof bytes - 1) > 0 && strncmp(bytes, "neighbour", 9) != 0) {

@@ -175,6 +175,23 @@ ATTEMPT(target_of_a_link_that_a_blocked_rule_names, .expect = "EACCES")
     neighbour_reads("note");
 }
 
+ATTEMPT(target_of_a_link_that_a_blocked_rule_names_moved, .expect = "EACCES")
+{
+    report(rename("aliased", "plain"));
+    report(rename("alias", "plain"));
+    report(unlink("alias"));
+    report(link("aliased/key", "linked"));
+    neighbour(rename("links/sub", "links/plain"));
+}
+
+ATTEMPT(hard_link_into_an_exception, .expect = "EACCES|EXDEV")
+{
+    report(link("locked/key", "locked/open/key"));
+    report(rename("locked/key", "locked/open/key"));
+    report(renameat2(AT_FDCWD, "locked/key", AT_FDCWD, "locked/open/note", RENAME_EXCHANGE));
+    neighbour(link("note", "locked/open/linked"));
+}
+
 ATTEMPT(root_of_this_process, .expect = "EACCES")
 {
     show(open(text("/proc/self/root%s", path("secret/key")), O_RDONLY));

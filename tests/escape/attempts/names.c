@@ -262,6 +262,25 @@ ATTEMPT(names_that_a_shell_would_replace, .expect = "EACCES")
     neighbour_reads("~/.ssh");
 }
 
+/* A block deeper than the exception goes before it. */
+ATTEMPT(wildcard_name_in_an_exception, .expect = "EACCES")
+{
+    report(open("locked/open/.env", O_WRONLY | O_CREAT, 0644));
+    report(mkdir("locked/open/.env", 0755));
+    neighbour(open("locked/open/.envrc", O_WRONLY | O_CREAT, 0644));
+}
+
+ATTEMPT(directory_that_may_only_be_read, .expect = "EACCES")
+{
+    report(open(path("docs/note"), O_WRONLY | O_TRUNC));
+    report(open(path("docs/new"), O_WRONLY | O_CREAT, 0644));
+    report(unlink(path("docs/note")));
+    report(rename(path("docs/note"), "note"));
+    report(symlink("note", path("docs/new")));
+    report(chmod(path("docs"), 0700));
+    neighbour_reads(path("docs/note"));
+}
+
 /* All that a plain agent would do: read everything that it finds. */
 ATTEMPT(recursive_search_of_the_home_directory)
 {

@@ -149,7 +149,7 @@ ATTEMPT(connect_to_an_address_that_changes, .with = OUTSIDER)
     pthread_t thread;
     shared = address_of("stream");
     pthread_create(&thread, NULL, rewrite, NULL);
-    for (int64_t end = milliseconds() + 400; milliseconds() < end;) {
+    for (int64_t end = milliseconds() + 300; milliseconds() < end;) {
         int fd = made(SOCK_STREAM);
         (void)!connect(fd, (struct sockaddr *)&shared, sizeof shared);
         close(fd);
@@ -175,7 +175,7 @@ ATTEMPT(connect_through_links_that_change, .with = OUTSIDER)
     MUST(symlink("stream", "two"));
     pthread_create(&thread, NULL, flip, NULL);
     struct sockaddr_un to = address_of("one");
-    for (int64_t end = milliseconds() + 400; milliseconds() < end;) {
+    for (int64_t end = milliseconds() + 300; milliseconds() < end;) {
         int fd = made(SOCK_STREAM);
         (void)!connect(fd, (struct sockaddr *)&to, sizeof to);
         close(fd);
@@ -206,7 +206,7 @@ ATTEMPT(connect_of_a_descriptor_that_changes, .with = OUTSIDER)
     numbers[1] = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
     numbers[2] = made(SOCK_STREAM);
     pthread_create(&thread, NULL, exchange, NULL);
-    for (int64_t end = milliseconds() + 400; milliseconds() < end;)
+    for (int64_t end = milliseconds() + 300; milliseconds() < end;)
         (void)!connect(numbers[0], (struct sockaddr *)&to, sizeof to);
     is_over = 1;
     pthread_join(thread, NULL);

@@ -27,7 +27,7 @@ static void read_what_changes(int flags)
     strcpy(shared_path, "note");
     fflush(stdout);
     MUST(clone(rewriter, stack + (1 << 16), flags | SIGCHLD, NULL));
-    for (int64_t end_at = milliseconds() + 700; milliseconds() < end_at;) {
+    for (int64_t end_at = milliseconds() + 300; milliseconds() < end_at;) {
         int fd = open(shared_path, O_RDONLY);
         char bytes[64] = "";
         if (fd >= 0 && read(fd, bytes, sizeof bytes - 1) > 0 && strncmp(bytes, "neighbour", 9) != 0) {
@@ -68,7 +68,7 @@ ATTEMPT(thread_that_moves_the_working_directory)
     char *stack = malloc(1 << 16);
     fflush(stdout);
     MUST(clone(mover, stack + (1 << 16), CLONE_VM | CLONE_FS | SIGCHLD, NULL));
-    for (int64_t end_at = milliseconds() + 700; milliseconds() < end_at;) {
+    for (int64_t end_at = milliseconds() + 300; milliseconds() < end_at;) {
         int fd = open("key", O_RDONLY);
         char bytes[64] = "";
         if (fd >= 0 && read(fd, bytes, sizeof bytes - 1) > 0 && strncmp(bytes, "neighbour", 9) != 0) {
@@ -101,7 +101,7 @@ ATTEMPT(vfork_child_whose_path_is_rewritten)
     pthread_t thread;
     pthread_create(&thread, NULL, rewrite, NULL);
     char *stack = malloc(1 << 16);
-    for (int64_t end_at = milliseconds() + 700; milliseconds() < end_at;) {
+    for (int64_t end_at = milliseconds() + 300; milliseconds() < end_at;) {
         pid_t child = clone(vfork_child, stack + (1 << 16), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
         waitpid(child, NULL, 0);
     }
