@@ -1,18 +1,18 @@
 //! A world for each test: a home directory of its own with a policy, canaries and a copy of the shim, and the ways to
 //! run the shim in it. Whatever a test makes is removed with its world. Nothing here knows what a policy means.
 
-#![allow(dead_code, reason = "each suite uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each suite uses its own part")]
 
 mod probe;
 mod run;
 
-use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use tempfile::TempDir;
 
@@ -57,7 +57,7 @@ pub(crate) struct World {
     directory: TempDir,
     root: PathBuf,
     pub(crate) user: User,
-    started: RefCell<Vec<u32>>,
+    started: Mutex<Vec<u32>>,
 }
 
 /// Runs a test once for each user.
@@ -71,9 +71,14 @@ pub(crate) fn for_every_user(test: impl Fn(World)) {
 impl World {
     /// A home with `work`, `secret` (a canary in `key`) and nothing else.
     pub(crate) fn new(user: User) -> World {
+        World::with_shim(user, env!("CARGO_BIN_EXE_clawguard-exec"))
+    }
+
+    /// The same with a copy of another shim.
+    pub(crate) fn with_shim(user: User, shim: &str) -> World {
         let directory = tempfile::Builder::new().prefix("clawtest-").tempdir_in("/tmp").unwrap();
         let root = fs::canonicalize(directory.path()).unwrap();
-        let world = World { directory, root, user, started: RefCell::default() };
+        let world = World { directory, root, user, started: Mutex::default() };
         world.own(&world.root);
         fs::set_permissions(&world.root, fs::Permissions::from_mode(0o755)).unwrap();
         for name in ["home/work", "home/secret", "bin"] {
@@ -81,7 +86,7 @@ impl World {
         }
         world.write("~/secret/key", CANARY);
         world.write("~/work/note", "note\n");
-        world.install(env!("CARGO_BIN_EXE_clawguard-exec"), "{root}/bin/clawguard-exec");
+        world.install(shim, "{root}/bin/clawguard-exec");
         world
     }
 
@@ -219,7 +224,7 @@ impl World {
 
     /// The private temporary directories that this world's runs left for a later start.
     pub(crate) fn temporaries(&self) -> Vec<PathBuf> {
-        let started = self.started.borrow();
+        let started = self.started.lock().unwrap();
         let own = started.iter().map(|pid| format!("clawguard-{}-{pid}-", self.user.uid));
         let own: Vec<String> = own.collect();
         let entries = fs::read_dir("/tmp").unwrap().flatten().map(|entry| entry.path());

@@ -157,7 +157,7 @@ impl Shim<'_> {
         command.envs(self.variables);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
-        world.started.borrow_mut().push(child.id());
+        world.started.lock().unwrap().push(child.id());
         child
     }
 }

@@ -1,6 +1,9 @@
-//! `cargo xtask ci` does here what continuous integration does; `cargo xtask e2e` runs the OpenClaw test alone;
-//! `cargo xtask bench` measures real work, bare and confined; `cargo xtask transparency` runs other people's tests on both
-//! sides and compares.
+//! `cargo xtask ci` does here what continuous integration does; each of its parts is a task of its own:
+//!
+//! - `check`, `test`, `e2e`: lints and documentation, the README's test command, one turn of the real OpenClaw;
+//! - `escape`: scores a sandbox, ours or another, by what gets out of it;
+//! - `transparency`: runs other people's tests bare and confined, and compares;
+//! - `bench`: measures real work, bare and confined.
 
 #![forbid(unsafe_code)]
 
@@ -8,6 +11,9 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+
+const USAGE: &str = "usage: cargo xtask ci | check | test | e2e | bench [OPTIONS] | escape [OPTIONS] \
+                     | transparency [OPTIONS]";
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -22,10 +28,8 @@ fn main() -> ExitCode {
         "e2e" => e2e(),
         "bench" => bench(arguments),
         "transparency" => transparency(arguments),
-        _ => Err(
-            "usage: cargo xtask ci | check | test | e2e | bench [OPTIONS] | transparency [OPTIONS]"
-                .to_owned(),
-        ),
+        "escape" => escape(arguments),
+        _ => Err(USAGE.to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,6 +80,13 @@ fn transparency(options: impl Iterator<Item = OsString>) -> Result<(), String> {
     let mut suites = Command::new(root().join("tests/transparency/run.py"));
     suites.arg("--shim").arg(release_shim()?).args(options);
     run(suites)
+}
+
+/// `tests/escape` as a score table; a wrong option prints the right ones.
+fn escape(options: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let mut score = cargo(&["test", "-q", "-p", "clawguard-exec", "--locked", "--test", "escape"]);
+    score.args(["--", "score"]).args(options);
+    run(score)
 }
 
 fn release_shim() -> Result<PathBuf, String> {

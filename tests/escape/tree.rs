@@ -1,0 +1,163 @@
+//! The tree that every attempt finds: a workspace with something blocked of every kind, and what lies beside it.
+
+use crate::attempt::Programs;
+use crate::canary::Canaries;
+use crate::policy;
+use crate::support::{User, World};
+
+/// What an allowed file holds.
+const NEIGHBOUR: &str = "neighbour\n";
+
+/// Files that hold a canary each where the policy keeps them from being read.
+const SECRETS: &[&str] = &[
+    "work/.env",
+    "work/.env.local",
+    "work/sub/.env",
+    "work/sub/.env.production.local",
+    "work/locked/key",
+    "work/locked/deep/key",
+    "work/locked/open-evil/key",
+    "work/locked/key (deleted)",
+    "work/locked/new\nline",
+    "work/late (deleted)/key",
+    "work/aliased/key",
+    "work/box/inner/key",
+    "work/pair/shut/key",
+    "work/blind/key",
+    "work-evil/key",
+    "secret/key",
+    "secret/sub/key",
+    "secret/sub/.env",
+    ".ssh/id",
+    ".*",
+    ".config/app/key",
+    "bystander",
+];
+
+/// Allowed files, and the blocked ones that can be read.
+const NEIGHBOURS: &[&str] = &[
+    "work/note",
+    "work/.envrc",
+    "work/env",
+    "work/sub/note",
+    "work/locked/open/note",
+    "work/fixed/note",
+    "work/fixed/sub/note",
+    "work/box/note",
+    "work/box/inner/note",
+    "work/pair/open/key",
+    "work/shelf/note",
+    "docs/note",
+    "conf/other.yaml",
+    "blank.txt",
+];
+
+/// Files with a note in an extended attribute, and whether the note is a secret, and so is the name of another one.
+const NOTED: &[(&str, bool)] = &[
+    ("secret/noted", true),
+    ("work/blind/noted", true),
+    ("work/fixed/noted", false),
+    ("work/noted", false),
+];
+
+const DIRECTORIES: &[&str] = &[
+    "work/fixed/empty",
+    "work/empty",
+    "work/links",
+    "work/.git/hooks",
+    "work/.git/objects",
+    "work/.git/refs/heads",
+    "secret/empty",
+    "secret/names",
+    "work/locked/names",
+    ".local/state/clawguard",
+    ".openclaw",
+];
+
+/// Links that somebody had planted before the start: (link, target).
+const LINKS: &[(&str, &str)] = &[
+    ("work/links/secret-key", "../../secret/key"),
+    ("work/links/secret", "../../secret"),
+    ("work/links/absolute-secret", "{home}/secret/key"),
+    ("work/links/env", "../sub/.env"),
+    ("work/links/locked", "../locked"),
+    ("work/links/locked-key", "../locked/key"),
+    ("work/links/late", "../late"),
+    ("work/links/outside-new", "../../secret/new"),
+    ("work/links/fixed", "../fixed/note"),
+    ("work/links/ssh", "../../.ssh"),
+    ("work/links/note", "../note"),
+    ("work/links/sub", "../sub"),
+    ("work/links/root", "/"),
+    ("work/links/home", "../.."),
+    ("work/alias", "aliased"),
+];
+
+/// Makes the tree in a fresh world.
+pub(crate) fn plant(programs: &Programs, user: User, policy: &str) -> (World, Canaries) {
+    let shim = programs.path("clawguard-exec");
+    let world = World::with_shim(user, shim.to_str().unwrap());
+    let mut canaries = Canaries::default();
+    let mut hold = |path: &str| {
+        let is_secret = policy::is_secret(policy, path);
+        if is_secret { canaries.make(path) + "\n" } else { NEIGHBOUR.to_owned() }
+    };
+    for path in SECRETS {
+        world.write(&format!("~/{path}"), hold(path));
+    }
+    let locked = world.text("~/work/locked/");
+    let long = [locked.as_bytes(), &[b'n'; 255]].concat();
+    let strange = [locked.as_bytes(), b"\xff\xfekey"].concat();
+    for path in [long, strange] {
+        world.write_bytes(&path, hold("work/locked/*"));
+    }
+    for path in NEIGHBOURS {
+        world.write(&format!("~/{path}"), NEIGHBOUR);
+    }
+    for path in DIRECTORIES {
+        world.mkdir(&format!("~/{path}"));
+    }
+    for (link, target) in LINKS {
+        world.symlink(&world.text(target), &format!("~/{link}"));
+    }
+    for path in ["secret/script", "work/locked/script", "script"] {
+        world.write(&format!("~/{path}"), format!("#!/bin/sh\necho {}", hold(path)));
+        world.chmod(&format!("~/{path}"), 0o755);
+    }
+    // Names are no secret, but the list of a blocked directory is.
+    for path in ["secret/names", "work/locked/names"] {
+        world.write(&format!("~/{path}/{}", hold(path).trim_end()), "");
+    }
+    world.write("~/.local/state/clawguard/journal.jsonl", "{\"before\":true}\n");
+    world.chmod("~/.local/state/clawguard", 0o700);
+    world.chmod("~/.local/state/clawguard/journal.jsonl", 0o600);
+    world.write("~/work/.git/HEAD", "ref: refs/heads/main\n");
+    world.write(
+        "~/work/.git/config",
+        "[core]\n\trepositoryformatversion = 0\n[user]\n\tname = o\n\temail = o@localhost\n",
+    );
+    world.write("~/work/run", "#!/bin/sh\necho neighbour\n");
+    world.chmod("~/work/run", 0o755);
+    note(&world, &mut canaries, policy);
+    (world, canaries)
+}
+
+/// Secrets that are not content: a name in a blocked directory, and attributes, their values and their names.
+fn note(world: &World, canaries: &mut Canaries, policy: &str) {
+    let name = canaries.make("a name in secret");
+    world.write(&format!("~/secret/{name}"), "");
+    for (path, is_secret) in NOTED {
+        let (held, name) = if *is_secret && policy::is_secret(policy, path) {
+            let name = canaries.make(&format!("the name of an attribute of {path}"));
+            (canaries.make(&format!("an attribute of {path}")), name)
+        } else {
+            (NEIGHBOUR.to_owned(), "other".to_owned())
+        };
+        let path = format!("~/{path}");
+        world.write(&path, NEIGHBOUR);
+        for (name, value) in [("note", held.as_bytes()), (&name, b"x")] {
+            let flags = rustix::fs::XattrFlags::empty();
+            rustix::fs::setxattr(world.path(&path), format!("user.{name}"), value, flags).unwrap();
+        }
+    }
+}
