@@ -1,5 +1,8 @@
 //! Mode, owner, times and length: `w` on the object, however it is named.
 
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+
 use crate::site::{BY_AT, BY_LINK, BY_PATH, for_every_user_in_the_site};
 use crate::support::{CANARY, for_every_user};
 use crate::table::rows;
@@ -233,5 +236,34 @@ fn a_file_made_after_the_start_is_judged_like_one_that_was_there() {
             cat         ~/work/new/old.lock               old
             ",
         );
+    });
+}
+
+/// `w` on a device is meant for what it drives: root could else take `/dev/null` from everybody.
+#[test]
+fn a_device_of_the_host_is_used_and_keeps_its_name_mode_and_owner() {
+    for_every_user(|world| {
+        // One that nobody else needs; only root can make it. An ordinary user tries to change the real one.
+        let own = format!("/dev/clawtest-{}", std::process::id());
+        let mknod = || Command::new("mknod").args(["-m", "666", &own, "c", "1", "3"]).status();
+        let is_root = world.user.uid == 0;
+        let device = if is_root { own.as_str() } else { "/dev/null" };
+        assert!(!is_root || mknod().unwrap().success());
+        world.policy(&format!("allowed_paths: ['~/work', {{ path: '{device}', access: rw }}]"));
+        let script = "for act in 'chmod 600' 'chown 1' 'setfattr -n trusted.x -v 1' 'rm -f'; do \
+                      $act DEVICE && echo $act; done; mv -f DEVICE DEVICE.old && echo moved; \
+                      mv -f note DEVICE && echo replaced; echo used > DEVICE && cat DEVICE && \
+                      chmod 600 note && rm note && echo works";
+        let ran = world.confined().args(["--mode", "supervised"]).command([
+            "sh",
+            "-c",
+            &script.replace("DEVICE", device),
+        ]);
+        let after = std::fs::metadata(device).unwrap();
+        if is_root {
+            std::fs::remove_file(&own).unwrap();
+        }
+        assert_eq!(ran.works().stdout, "works\n");
+        assert_eq!((after.mode(), after.uid()), (0o20_666, 0));
     });
 }

@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, FileType, Mode, makedev};
 use rustix::io::Errno;
 
 use super::answer::{Answered, value};
+use super::metadata::spare_device;
 use super::pin::Entry;
 use super::request::{Named, Request};
 use super::target::PATH_MAX;
@@ -149,8 +150,9 @@ pub(super) fn unlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let shared = std::sync::Arc::clone(&worker.shared);
     let _shared = shared.entries.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(path) = entry.path() {
-        rustix::fs::statat(&entry.parent, &*entry.last, AtFlags::SYMLINK_NOFOLLOW)?;
+        let stat = rustix::fs::statat(&entry.parent, &*entry.last, AtFlags::SYMLINK_NOFOLLOW)?;
         worker.require_at(request, &path, AccessSet::from(Access::Write))?;
+        spare_device(worker, request, &path, &stat)?;
         if flags.contains(AtFlags::REMOVEDIR) {
             may_go(worker, request, &path)?;
         }

@@ -2,14 +2,15 @@
 
 #![forbid(unsafe_code)]
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Stat, Uid};
 use rustix::io::Errno;
 
 use super::answer::{Answered, io_value, value};
-use super::pin::{Pinned, through};
+use super::pin::{Name, Pinned, through};
 use super::request::Request;
 use super::worker::Worker;
 use crate::access::Access;
+use crate::path::AbsPath;
 
 /// The object, if the law allows to change it.
 pub(super) fn changeable(worker: &mut Worker, request: &Request<'_>) -> Result<Pinned, Errno> {
@@ -17,6 +18,40 @@ pub(super) fn changeable(worker: &mut Worker, request: &Request<'_>) -> Result<P
     worker.require(request, &object.name, Access::Write.into())?;
     request.target.is_waiting()?;
     Ok(object)
+}
+
+/// The object, if it may have another mode, owner or attribute.
+pub(super) fn adjustable(worker: &mut Worker, request: &Request<'_>) -> Result<Pinned, Errno> {
+    let object = changeable(worker, request)?;
+    if let Name::Path(path) = &object.name {
+        spare_device(worker, request, path, &rustix::fs::fstat(&object.fd)?)?;
+    }
+    Ok(object)
+}
+
+/// Refuses to change a device node of the host. `w` on one is meant for what it drives: root's target could else take
+/// `/dev/null` from everybody, and nobody in it could make it again. Terminals come and go.
+pub(super) fn spare_device(
+    worker: &Worker,
+    request: &Request<'_>,
+    path: &AbsPath,
+    stat: &Stat,
+) -> Result<(), Errno> {
+    let mut names = path.components();
+    let is_hosts = names.next() == Some(b"dev") && names.next() != Some(b"pts");
+    let is_device = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::CharacterDevice | FileType::BlockDevice => true,
+        FileType::RegularFile
+        | FileType::Directory
+        | FileType::Symlink
+        | FileType::Fifo
+        | FileType::Socket
+        | FileType::Unknown => false,
+    };
+    if is_hosts && is_device {
+        return Err(worker.refuse(request, path, Access::Write.into(), None, Errno::ACCESS));
+    }
+    Ok(())
 }
 
 /// `chmod`, `fchmod`, `fchmodat`, `fchmodat2`.
@@ -29,7 +64,7 @@ pub(super) fn chmod(worker: &mut Worker, request: &Request<'_>) -> Answered {
         }
         _ => request.word(2),
     };
-    let object = changeable(worker, request)?;
+    let object = adjustable(worker, request)?;
     let kind = rustix::fs::fstat(&object.fd)?.st_mode;
     if FileType::from_raw_mode(kind) == FileType::Symlink {
         return Err(Errno::OPNOTSUPP);
@@ -50,7 +85,7 @@ pub(super) fn chown(worker: &mut Worker, request: &Request<'_>) -> Answered {
     // -1 leaves the owner as it is.
     let known = |word: u32| (word != u32::MAX).then_some(word);
     let (owner, group) = (known(request.word(first)), known(request.word(first + 1)));
-    let object = changeable(worker, request)?;
+    let object = adjustable(worker, request)?;
     value(rustix::fs::chownat(
         &object.fd,
         c"",

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::answer::{Answered, value};
 use super::entry::{entry, may_be_link, may_go};
+use super::metadata::spare_device;
 use super::pin::{Entry, Name, through};
 use super::request::Request;
 use super::worker::Worker;
@@ -50,8 +51,10 @@ pub(super) fn rename(worker: &mut Worker, request: &Request<'_>) -> Answered {
         let write = AccessSet::from(Access::Write);
         worker.require_at(request, &a, write)?;
         worker.require_at(request, &b, write)?;
+        spare_device(worker, request, &a, &moved)?;
         may_move(worker, request, &moved, &a, &b)?;
         if let Some(replaced) = &replaced {
+            spare_device(worker, request, &b, replaced)?;
             if is(replaced, FileType::Directory) {
                 may_go(worker, request, &b)?;
             }

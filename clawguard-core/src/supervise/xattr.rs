@@ -8,7 +8,7 @@ use rustix::fs::XattrFlags;
 use rustix::io::Errno;
 
 use super::answer::{Answer, Answered, value};
-use super::metadata::changeable;
+use super::metadata::adjustable;
 use super::pin::{Pinned, through};
 use super::request::Request;
 use super::worker::Worker;
@@ -92,14 +92,14 @@ pub(super) fn set(worker: &mut Worker, request: &Request<'_>) -> Answered {
     }
     let mut bytes = vec![0u8; usize::try_from(given.size).map_err(|_| Errno::TOOBIG)?];
     request.target.fill(given.address, &mut bytes)?;
-    let object = changeable(worker, request)?;
+    let object = adjustable(worker, request)?;
     value(rustix::fs::setxattr(through(&object.fd), name, &bytes, flags))
 }
 
 /// `removexattr`, `lremovexattr`, `fremovexattr`, `removexattrat`.
 pub(super) fn remove(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let name = name(request, first(request)?)?;
-    let object = changeable(worker, request)?;
+    let object = adjustable(worker, request)?;
     value(rustix::fs::removexattr(through(&object.fd), name))
 }
 
