@@ -1,5 +1,5 @@
 //! `cargo xtask ci` does here what continuous integration does; `cargo xtask e2e` runs the OpenClaw test alone;
-//! `cargo xtask bench` measures real work, bare and confined.
+//! `cargo xtask bench` measures real work, bare and confined; `cargo xtask oracle` holds the shim to its model for long.
 
 #![forbid(unsafe_code)]
 
@@ -17,7 +17,9 @@ fn main() -> ExitCode {
         "test" => tests(),
         "e2e" => e2e(),
         "bench" => bench(arguments),
-        _ => Err("usage: cargo xtask ci | check | test | e2e | bench [OPTIONS]".to_owned()),
+        "oracle" => oracle(arguments),
+        _ => Err("usage: cargo xtask ci | check | test | e2e | bench [OPTIONS] | oracle [OPTIONS]"
+            .to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,6 +63,25 @@ fn bench(options: impl Iterator<Item = OsString>) -> Result<(), String> {
     let mut workloads = Command::new(root().join("benches/workloads/run.py"));
     workloads.arg("--shim").arg(release_shim()?).args(options);
     run(workloads)
+}
+
+/// `tests/oracle`, optimised, until it has done so many operations: `--operations N`, `--seed S`, `--mode M`, `--uid U`,
+/// `--failures F`. tests/oracle/main.rs says what they mean.
+fn oracle(mut options: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let mut test =
+        cargo(&["test", "--release", "--locked", "-p", "clawguard-exec", "--test", "oracle"]);
+    test.env("CLAWGUARD_ORACLE_OPERATIONS", "1000000");
+    while let Some(option) = options.next() {
+        let name = option.to_str().and_then(|option| option.strip_prefix("--")).unwrap_or_default();
+        let known = ["operations", "seed", "mode", "uid", "failures"].contains(&name);
+        match (known, options.next()) {
+            (true, Some(value)) => {
+                test.env(format!("CLAWGUARD_ORACLE_{}", name.to_uppercase()), value);
+            }
+            _ => return Err(format!("oracle: what is {option:?}, or where is its value?")),
+        }
+    }
+    run(test)
 }
 
 fn release_shim() -> Result<PathBuf, String> {

@@ -1,0 +1,53 @@
+//! `--mode kernel`: never more than the law, in what Landlock holds. SPEC section 6: it "is weaker in two ways: it denies more
+//! (in a mixed directory, what it cannot tell apart), and it leaves open, and prints, metadata, sockets and guards of files
+//! that do not exist".
+
+#![forbid(unsafe_code)]
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::law::split;
+use crate::needs::Judge;
+use crate::operation::{Call, Operation};
+use crate::walk::{Process, Spot, lstat};
+
+/// What a denial looks like there: EACCES, EXDEV, EPERM.
+pub(crate) const DENIALS: [i32; 3] = [13, 18, 1];
+
+/// The files of a tree that have several names.
+pub(crate) fn linked(top: &Path) -> Vec<(u64, u64)> {
+    let top_path = split(std::os::unix::ffi::OsStrExt::as_bytes(top.as_os_str()));
+    let paths = crate::tree::paths(top);
+    let found = paths.iter().filter_map(|(path, _)| lstat(&[&top_path[..], &split(path)].concat()));
+    found
+        .filter(|found| !found.is_dir() && found.nlink() > 1)
+        .map(|found| (found.dev(), found.ino()))
+        .collect()
+}
+
+/// Must what the law denies be denied here too?
+pub(crate) fn holds(
+    judge: &Judge<'_>,
+    process: &Process,
+    operation: &Operation,
+    linked: &[(u64, u64)],
+) -> bool {
+    match operation.call {
+        Call::Mkdir | Call::Mknod | Call::Symlink | Call::Bind | Call::Unlink | Call::Rmdir => true,
+        // docs/limits.md, "Moving a directory to where less is allowed".
+        Call::Link | Call::Rename => !judge.only_changes(process, operation),
+        Call::Open | Call::Execute | Call::Truncate => match judge.object(process, operation) {
+            // docs/limits.md, "Files with several names": a rule on a file holds for all of them.
+            Some(Spot::Found { path, .. }) => lstat(&path).is_none_or(|found| {
+                found.is_dir()
+                    || found.nlink() == 1 && !linked.contains(&(found.dev(), found.ino()))
+            }),
+            // A file that has no name any more is judged by the directory that it was in.
+            Some(Spot::Nameless(_)) => false,
+            Some(Spot::Missing { .. } | Spot::Elsewhere) | None => true,
+        },
+        // "metadata, sockets"
+        _ => false,
+    }
+}
