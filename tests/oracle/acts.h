@@ -131,6 +131,8 @@ static void socket_at(struct request *request, struct answer *answer)
     close(fd);
 }
 
+#include "storm.h"
+
 static int attribute(struct request *r, struct answer *answer)
 {
     static _Thread_local char value[4096];
@@ -266,6 +268,8 @@ static void act(struct request *r, struct answer *answer)
         close(fd);
     } else if (strcmp(call, "execute") == 0)
         execute(r, answer);
+    else if (strcmp(call, "storm") == 0)
+        raise_storm(r, answer);
     else if (strcmp(call, "bind") == 0 || strcmp(call, "connect") == 0)
         socket_at(r, answer);
     else

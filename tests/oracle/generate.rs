@@ -486,6 +486,7 @@ impl Scene<'_> {
                 }
             }
             Call::Connect => self.plain(random, operation, Want::Any),
+            Call::Storm => {}
         }
     }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::law::split;
-use crate::needs::Judge;
+use crate::needs::{Judge, O_ACCMODE, O_CREAT, O_WRONLY, Verdict};
 use crate::operation::{Call, Operation};
 use crate::walk::{Process, Spot, lstat};
 
@@ -24,6 +24,21 @@ pub(crate) fn linked(top: &Path) -> Vec<(u64, u64)> {
         .filter(|found| !found.is_dir() && found.nlink() > 1)
         .map(|found| (found.dev(), found.ino()))
         .collect()
+}
+
+/// docs/limits.md, "A file that is made and not opened": what makes the same file, if the operation does that.
+pub(crate) fn made_only(
+    judge: &Judge<'_>,
+    process: &Process,
+    operation: &Operation,
+) -> Option<Operation> {
+    if operation.call != Call::Open || operation.flags & O_CREAT == 0 {
+        return None;
+    }
+    let flags = operation.flags & !O_ACCMODE | O_WRONLY;
+    let made = Operation { flags, register: -1, ..operation.clone() };
+    let is_new = matches!(judge.object(process, operation), Some(Spot::Missing { .. }));
+    (is_new && judge.verdict(process, &made) == Verdict::Natural).then_some(made)
 }
 
 /// Must what the law denies be denied here too?

@@ -9,6 +9,7 @@
 //! | `CLAWGUARD_ORACLE_SEED` | the first seed; a fresh one if it is not set, and each run prints its own |
 //! | `CLAWGUARD_ORACLE_OPERATIONS` | how many operations; without it the run ends after `CLAWGUARD_ORACLE_SECONDS` (100) |
 //! | `CLAWGUARD_ORACLE_MODE` | `auto`, `supervised` or `kernel`; all of them if it is not set |
+//! | `CLAWGUARD_ORACLE_STORM` | how many milliseconds each storm lasts (3000) |
 //! | `CLAWGUARD_ORACLE_UID` | only this user |
 //! | `CLAWGUARD_ORACLE_FAILURES` | go on until there are so many scripts for a user (1) |
 //!
@@ -28,6 +29,7 @@ mod outside;
 mod policy;
 mod run;
 mod shrink;
+mod storm;
 #[path = "../support/mod.rs"]
 mod support;
 mod tree;
@@ -55,6 +57,14 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "oracle: {text}");
 }
 
+/// The seed that was asked for, or a fresh one.
+fn seed() -> u64 {
+    number("SEED").unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        now.as_nanos() as u64 % 1_000_000_000_000
+    })
+}
+
 fn modes() -> Vec<Mode> {
     match variable("MODE").as_deref() {
         None => vec![Mode::Supervised, Mode::Auto, Mode::Kernel],
@@ -67,11 +77,7 @@ fn modes() -> Vec<Mode> {
 
 #[test]
 fn the_shim_does_what_the_model_says_and_the_bare_twin_does() {
-    let fresh = || {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        now.as_nanos() as u64 % 1_000_000_000_000
-    };
-    let seed = number("SEED").unwrap_or_else(fresh);
+    let seed = seed();
     say(&format!("CLAWGUARD_ORACLE_SEED={seed}"));
     let wanted = number("OPERATIONS");
     let end = Instant::now() + Duration::from_secs(number("SECONDS").unwrap_or(100));
@@ -93,6 +99,24 @@ fn the_shim_does_what_the_model_says_and_the_bare_twin_does() {
             threads.into_iter().filter_map(|thread| thread.join().unwrap().err()).collect();
         assert!(texts.is_empty(), "\n{}", texts.join("\n"));
     });
+}
+
+#[test]
+fn nothing_forbidden_happens_while_many_act_and_names_move() {
+    let seed = seed();
+    say(&format!("CLAWGUARD_ORACLE_SEED={seed}"));
+    let length = Duration::from_millis(number("STORM").unwrap_or(3000));
+    let mut failures = Vec::new();
+    for user in User::all() {
+        for mode in modes() {
+            let name = format!("storm as uid {}, --mode {}", user.uid, mode.option());
+            match storm::storm(user, mode, seed, length) {
+                Ok(seen) => say(&format!("{name}: {seen}")),
+                Err(why) => failures.push(format!("{name}: {why}")),
+            }
+        }
+    }
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
 
 /// Cases as one user, until there are enough; a disagreement, as a script.

@@ -27,10 +27,10 @@ pub(crate) enum Verdict {
 
 use Verdict::{Denied, Elsewhere, Limited, Natural};
 
-const O_ACCMODE: i64 = 3;
+pub(crate) const O_ACCMODE: i64 = 3;
 const O_RDONLY: i64 = 0;
-const O_WRONLY: i64 = 1;
-const O_CREAT: i64 = 0o100;
+pub(crate) const O_WRONLY: i64 = 1;
+pub(crate) const O_CREAT: i64 = 0o100;
 const O_EXCL: i64 = 0o200;
 const O_TRUNC: i64 = 0o1000;
 const O_DIRECTORY: i64 = 0o200_000;
@@ -218,6 +218,7 @@ impl Judge<'_> {
             Call::Chdir => object(Follow::Always, &[]),
             // What a descriptor was opened for was judged then; docs/policy.md section 5: "`ftruncate` of an open
             // descriptor | as it was opened".
+            Call::Storm => Elsewhere,
             Call::Close
             | Call::Read
             | Call::Write

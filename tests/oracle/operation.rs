@@ -41,6 +41,8 @@ pub(crate) enum Call {
     Execute,
     Bind,
     Connect,
+    /// Many at once (storm.h).
+    Storm,
 }
 
 /// Who acts: a worker of the actor (actor.c), or somebody outside.

@@ -229,8 +229,10 @@ impl Pair<'_> {
         let process = self.confined.process(operation.who);
         let mut verdict = judge.verdict(&process, operation);
         let mut may_deny = false;
+        let mut made = None;
         if self.mode == Mode::Kernel {
             may_deny = true;
+            made = kernel::made_only(&judge, &process, operation);
             let held = kernel::holds(&judge, &process, operation, &self.linked);
             if matches!(verdict, Verdict::Denied(_)) && !held {
                 verdict = Verdict::Natural;
@@ -251,6 +253,7 @@ impl Pair<'_> {
         };
         let disagrees = |text: String| Err(Disagreement { verdict: Some(verdict.clone()), text });
         match &verdict {
+            Verdict::Denied(_) if may_deny && confined.errno != 0 => self.counts.denied += 1,
             Verdict::Denied(errnos) => {
                 if confined.errno == 0 {
                     return disagrees(format!("it was done: {}", tell(&confined)));
@@ -279,6 +282,10 @@ impl Pair<'_> {
         }
         if may_deny && kernel::DENIALS.contains(&confined.errno) {
             let after = tree::stamps(self.tops[0]);
+            if let (Some(made), true) = (made, before.as_ref() != Some(&after)) {
+                self.bare.act(&made);
+                return self.compare_trees();
+            }
             if before.as_ref() != Some(&after) {
                 return disagrees(format!("the tree changed, with {}", tell(&confined)));
             }

@@ -129,6 +129,17 @@ pub(crate) fn look(top: &Path) -> BTreeMap<Vec<u8>, Look> {
     all
 }
 
+impl Look {
+    /// What it holds, whatever its mode is.
+    pub(crate) fn content(&self) -> String {
+        show(&self.holds)
+    }
+
+    pub(crate) fn holds_secret(&self) -> bool {
+        self.holds == crate::support::CANARY.as_bytes()
+    }
+}
+
 /// Where two looks differ.
 pub(crate) fn differences(
     one: &BTreeMap<Vec<u8>, Look>,

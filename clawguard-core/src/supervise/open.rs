@@ -273,6 +273,8 @@ fn quickly(
             Ok(Some(how.answer(fd, kind)))
         }
         Err(Errno::LOOP) => Ok(None),
+        // A directory that cannot be read, perhaps: with O_CREAT it is EISDIR.
+        Err(Errno::ACCESS) if how.has(libc::O_CREAT) => Ok(None),
         Err(errno) if quick.is_conclusive => Err(errno),
         Err(_) => Ok(None),
     }

@@ -158,6 +158,8 @@ fn directories_that_cannot_be_searched() {
         rename closed-dir/none none/x
         rename file closed-dir/none
         linkat closed-dir/none none/x 0
+        openat closed-dir O_RDONLY|O_CREAT 0600
+        openat closed-dir O_WRONLY|O_CREAT 0600
         mkdir dir/plain 0755 ; chmod dir/plain 0644
         openat dir/plain O_RDONLY|O_NOFOLLOW 0
         openat dir/plain O_RDONLY|O_DIRECTORY|O_NOFOLLOW 0
