@@ -10,6 +10,9 @@ use crate::law::{ACCESSES, Access, Component, Effect, Law, Name, Rule};
 /// What a rule can still match beneath a path: the components that are left, and whether the path is in its tree.
 type Left = (BTreeSet<usize>, bool);
 
+/// What was said of a path for one access: is it covered, is every deepest block wild, and how `e` stands to `b`.
+type Said = (bool, bool, Option<Ordering>);
+
 /// "a fresh sibling (a name that occurs in no pattern)"
 const FRESH: &[u8] = b"fresh-1c9f";
 
@@ -53,7 +56,7 @@ impl Law {
                 continue;
             }
             for name in &names {
-                let child = |path: &[Name]| [path, &[name.clone()]].concat();
+                let child = |path: &[Name]| [path, std::slice::from_ref(name)].concat();
                 let (old, new) = (child(&old), child(&new));
                 if ACCESSES
                     .iter()
@@ -87,7 +90,7 @@ impl Law {
     }
 
     /// All that later decisions beneath a path can depend on.
-    fn standing(&self, path: &[Name]) -> Vec<(Left, Vec<(bool, bool, Option<Ordering>)>)> {
+    fn standing(&self, path: &[Name]) -> Vec<(Left, Vec<Said>)> {
         let said = |rule: &Rule| {
             let deepest = |access: &Access| self.depths(*access, path);
             let is_covered = (0..=path.len()).any(|depth| rule.matches(&path[..depth]));

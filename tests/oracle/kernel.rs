@@ -4,10 +4,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::law::split;
+use crate::law::{Access, Name, split};
 use crate::needs::{Judge, O_ACCMODE, O_CREAT, O_WRONLY, Verdict};
 use crate::operation::{Call, Operation};
 use crate::walk::{Process, Spot, lstat};
@@ -24,6 +25,10 @@ pub(crate) fn linked(top: &Path) -> Vec<(u64, u64)> {
         .filter(|found| !found.is_dir() && found.nlink() > 1)
         .map(|found| (found.dev(), found.ino()))
         .collect()
+}
+
+fn is_single(found: &Metadata, linked: &[(u64, u64)]) -> bool {
+    found.is_dir() || found.nlink() == 1 && !linked.contains(&(found.dev(), found.ino()))
 }
 
 /// docs/limits.md, "A file that is made and not opened": what makes the same file, if the operation does that.
@@ -50,15 +55,25 @@ pub(crate) fn holds(
 ) -> bool {
     match operation.call {
         Call::Mkdir | Call::Mknod | Call::Symlink | Call::Bind | Call::Unlink | Call::Rmdir => true,
-        // docs/limits.md, "Moving a directory to where less is allowed".
-        Call::Link | Call::Rename => !judge.only_changes(process, operation),
+        Call::Link | Call::Rename => {
+            let is_single =
+                |path: &Vec<Name>| lstat(path).is_none_or(|found| is_single(&found, linked));
+            match judge.moved(process, operation) {
+                Some(names) if names.iter().any(|name| judge.denies(Access::Write, name)) => true,
+                // docs/limits.md, "Files with several names" and "Moving a directory to where less is allowed".
+                Some(names) => {
+                    names.iter().all(is_single) && !judge.only_changes(process, operation)
+                }
+                // A file that has no name any more, as below.
+                None => false,
+            }
+        }
         Call::Open | Call::Execute | Call::Truncate => match judge.object(process, operation) {
             // docs/limits.md, "Files with several names": a rule on a file holds for all of them.
-            Some(Spot::Found { path, .. }) => lstat(&path).is_none_or(|found| {
-                found.is_dir()
-                    || found.nlink() == 1 && !linked.contains(&(found.dev(), found.ino()))
-            }),
-            // A file that has no name any more is judged by the directory that it was in.
+            Some(Spot::Found { path, .. }) => {
+                lstat(&path).is_none_or(|found| is_single(&found, linked))
+            }
+            // SPEC section 7, "Landlock's grants follow the object": a file without a name is judged by where it was.
             Some(Spot::Nameless(_)) => false,
             Some(Spot::Missing { .. } | Spot::Elsewhere) | None => true,
         },

@@ -1,5 +1,5 @@
 //! The oracle: random policies, trees and operations under the real shim, held to a model of SPEC sections 3 to 5 that was
-//! written from the text (law.rs, beneath.rs, needs.rs, walk.rs) and shares nothing with clawguard-core.
+//! written from the text (law.rs, beneath.rs, needs.rs, moves.rs, walk.rs) and shares nothing with clawguard-core.
 //!
 //! What the model denies never happens and leaves the tree unchanged; everything else gives what it gives in a bare twin
 //! of the tree: result, errno and tree. A disagreement is made small and printed as a script (shrink.rs).
@@ -23,11 +23,13 @@ mod beneath;
 mod generate;
 mod kernel;
 mod law;
+mod moves;
 mod needs;
 mod operation;
 mod outside;
 mod policy;
 mod run;
+mod scene;
 mod shrink;
 mod storm;
 #[path = "../support/mod.rs"]

@@ -5,7 +5,7 @@
 
 use crate::law::{Access, Effect, Law, Name};
 use crate::operation::{Call, Operation, TOP, replace};
-use crate::walk::{EACCES, EXDEV, Follow, Kind, Last, Process, Resolve, Spot};
+use crate::walk::{EACCES, Follow, Kind, Last, Process, Resolve, Spot};
 
 use Access::{Execute, Read, Write};
 
@@ -38,7 +38,7 @@ const O_NOFOLLOW: i64 = 0o400_000;
 const O_PATH: i64 = 0o10_000_000;
 const O_TMPFILE: i64 = 0o20_000_000;
 const AT_SYMLINK_NOFOLLOW: i64 = 0x100;
-const AT_SYMLINK_FOLLOW: i64 = 0x400;
+pub(crate) const AT_SYMLINK_FOLLOW: i64 = 0x400;
 const AT_EMPTY_PATH: i64 = 0x1000;
 const IN_DONT_FOLLOW: i64 = 0x0200_0000;
 const IN_ONLYDIR: i64 = 0x0100_0000;
@@ -57,10 +57,14 @@ pub(crate) struct Judge<'a> {
 
 /// "a *pinned* directory: one that an exact allowed rule (not `D/**`) ... names"; "the next start must find what this one
 /// found". A rule whose path was something else than a directory at the start pins nothing.
-pub(crate) fn pins(law: &Law, working_directory: &[Name]) -> Vec<Vec<Name>> {
+pub(crate) fn pins(law: &Law, process: &Process, working_directory: &[Name]) -> Vec<Vec<Name>> {
     let exact = law.rules.iter().filter(|rule| rule.effect == Effect::Allowed && rule.is_exact());
     let is_pin = |path: &Vec<Name>| {
-        crate::walk::lstat(path).is_none_or(|found| crate::walk::kind(&found) == Kind::Directory)
+        // What the user cannot see is not there for him.
+        let is_hidden = (0..path.len()).any(|end| process.is_closed(&path[..end]));
+        is_hidden
+            || crate::walk::lstat(path)
+                .is_none_or(|found| crate::walk::kind(&found) == Kind::Directory)
     };
     let named = exact.filter_map(crate::law::Rule::literal).filter(is_pin);
     // "or `$PWD` names"
@@ -69,16 +73,16 @@ pub(crate) fn pins(law: &Law, working_directory: &[Name]) -> Vec<Vec<Name>> {
 
 /// The errno of a denial, or of several reasons to deny.
 #[derive(Default)]
-struct Reasons(Vec<i32>);
+pub(crate) struct Reasons(pub(crate) Vec<i32>);
 
 impl Reasons {
-    fn add(&mut self, is_reason: bool, errno: i32) {
+    pub(crate) fn add(&mut self, is_reason: bool, errno: i32) {
         if is_reason && !self.0.contains(&errno) {
             self.0.push(errno);
         }
     }
 
-    fn verdict(self) -> Verdict {
+    pub(crate) fn verdict(self) -> Verdict {
         if self.0.is_empty() { Natural } else { Denied(self.0) }
     }
 }
@@ -97,18 +101,18 @@ impl Judge<'_> {
         path.starts_with(self.top)
     }
 
-    fn denies(&self, access: Access, path: &[Name]) -> bool {
+    pub(crate) fn denies(&self, access: Access, path: &[Name]) -> bool {
         !self.law.allows(access, path)
     }
 
     /// Every listed access must be allowed on a path.
-    fn needs(&self, path: &[Name], accesses: &[Access]) -> Verdict {
+    pub(crate) fn needs(&self, path: &[Name], accesses: &[Access]) -> Verdict {
         let mut reasons = Reasons::default();
         reasons.add(accesses.iter().any(|access| self.denies(*access, path)), EACCES);
         reasons.verdict()
     }
 
-    fn spot(
+    pub(crate) fn spot(
         &self,
         process: &Process,
         operation: &Operation,
@@ -122,6 +126,7 @@ impl Judge<'_> {
             Spot::Found { path, .. } | Spot::Missing { path, .. } if !self.is_inside(path) => {
                 Spot::Elsewhere
             }
+            Spot::Found { path, kind, .. } if process.is_doubtful(path, *kind) => Spot::Elsewhere,
             Spot::Found { .. } | Spot::Missing { .. } | Spot::Nameless(_) | Spot::Elsewhere => spot,
         })
     }
@@ -129,21 +134,6 @@ impl Judge<'_> {
     /// What an operation would find if it followed every link.
     pub(crate) fn object(&self, process: &Process, operation: &Operation) -> Option<Spot> {
         self.spot(process, operation, 0, Follow::Always, Resolve::default()).ok()
-    }
-
-    /// Is a move denied for what lies beneath alone, while nothing is gained by it?
-    pub(crate) fn only_changes(&self, process: &Process, operation: &Operation) -> bool {
-        let spot = |which| self.spot(process, operation, which, Follow::Never, Resolve::default());
-        let (Ok(Spot::Found { path: old, kind: Kind::Directory, .. }), Ok(new)) =
-            (spot(0), spot(1))
-        else {
-            return false;
-        };
-        let (Spot::Found { path: new, .. } | Spot::Missing { path: new, .. }) = new else {
-            return false;
-        };
-        let is_denied = [&old, &new].into_iter().any(|path| self.denies(Write, path));
-        !is_denied && !self.law.gains(&old, &new)
     }
 
     /// An operation on an object that must exist.
@@ -304,12 +294,12 @@ impl Judge<'_> {
 
     /// "the blocked rules that can still match beneath it must be those that can match beneath a fresh sibling ... else
     /// EACCES"; "putting a symbolic link at such a path: denied"
-    fn refuses_link(&self, path: &[Name]) -> bool {
+    pub(crate) fn refuses_link(&self, path: &[Name]) -> bool {
         !self.law.is_like_a_fresh_sibling(path) || self.leads_to_a_pin(path)
     }
 
     /// "or that leads to one"
-    fn leads_to_a_pin(&self, path: &[Name]) -> bool {
+    pub(crate) fn leads_to_a_pin(&self, path: &[Name]) -> bool {
         self.pins.iter().any(|pinned| pinned.starts_with(path))
     }
 
@@ -332,116 +322,6 @@ impl Judge<'_> {
                 reasons.verdict()
             }
         }
-    }
-
-    /// "`link` a b | w on a and b, and no access may be allowed on b that is denied on a, else EXDEV"
-    fn link(&self, process: &Process, operation: &Operation) -> Verdict {
-        let is_followed = operation.form == 0 && operation.flags & AT_SYMLINK_FOLLOW != 0;
-        let follow = if is_followed { Follow::Always } else { Follow::WithSlash };
-        let old = self.spot(process, operation, 0, follow, Resolve::default());
-        let new = self.spot(process, operation, 1, Follow::Never, Resolve::default());
-        let mut reasons = Reasons::default();
-        match (old, new) {
-            (Err(_), _) | (_, Err(_)) => Natural,
-            (Ok(Spot::Elsewhere), _) | (_, Ok(Spot::Elsewhere)) => Elsewhere,
-            (Ok(Spot::Missing { .. }), _) => Natural,
-            (
-                _,
-                Ok(Spot::Found { .. } | Spot::Nameless(_) | Spot::Missing { has_slash: true, .. }),
-            ) => Natural,
-            // "naming it later is a create", and "as the descriptor allows" for what is named
-            (Ok(Spot::Nameless(allowed)), Ok(Spot::Missing { path: new, .. })) => {
-                reasons.add(!allowed.contains(&Write) || self.denies(Write, &new), EACCES);
-                reasons.verdict()
-            }
-            (Ok(Spot::Found { path: old, kind, .. }), Ok(Spot::Missing { path: new, .. })) => {
-                reasons.add(self.denies(Write, &old) || self.denies(Write, &new), EACCES);
-                if reasons.0.is_empty() {
-                    reasons.add(self.law.gains(&old, &new), EXDEV);
-                    // "the same when a link is renamed, exchanged or linked to a new name"
-                    reasons.add(kind == Kind::Link && self.refuses_link(&new), EACCES);
-                }
-                self.or_kept(reasons, &[(&old, kind, &new)])
-            }
-        }
-    }
-
-    /// "`rename` a b, and each direction of `RENAME_EXCHANGE` | w on a and b; no access gained at b, else EXDEV. A
-    /// directory: additionally no path beneath it, existing or future, may be decided differently at its new place, else
-    /// EXDEV."
-    fn rename(&self, process: &Process, operation: &Operation) -> Verdict {
-        let flags = if operation.form == 1 { 0 } else { operation.flags };
-        let old = self.spot(process, operation, 0, Follow::Never, Resolve::default());
-        let new = self.spot(process, operation, 1, Follow::Never, Resolve::default());
-        let (old, new) = match (old, new) {
-            (Err(_), _) | (_, Err(_)) => return Natural,
-            (Ok(Spot::Elsewhere), _) | (_, Ok(Spot::Elsewhere)) => return Elsewhere,
-            (Ok(Spot::Found { last: Last::Dots | Last::Magic, .. }), _)
-            | (_, Ok(Spot::Found { last: Last::Dots | Last::Magic, .. })) => return Natural,
-            (Ok(Spot::Missing { .. } | Spot::Nameless(_)), _) | (_, Ok(Spot::Nameless(_))) => {
-                return Natural;
-            }
-            (Ok(old), Ok(new)) => (old, new),
-        };
-        let Spot::Found { path: old, kind: old_kind, has_slash: old_slash, .. } = old else {
-            return Natural;
-        };
-        let (new, new_kind, new_slash) = match new {
-            Spot::Found { path, kind, has_slash, .. } => (path, Some(kind), has_slash),
-            Spot::Missing { path, has_slash } => (path, None, has_slash),
-            Spot::Nameless(_) | Spot::Elsewhere => return Elsewhere,
-        };
-        let is_exchange = flags & RENAME_EXCHANGE != 0;
-        let is_directory = |kind: Kind| kind == Kind::Directory;
-        // EEXIST, ENOENT, ENOTDIR and EINVAL come first.
-        let slash_kind = if is_exchange { new_kind } else { Some(old_kind) };
-        let fails = flags & RENAME_NOREPLACE != 0 && new_kind.is_some()
-            || is_exchange && new_kind.is_none()
-            || old_slash && !is_directory(old_kind)
-            || new_slash && slash_kind.is_some_and(|kind| !is_directory(kind))
-            || is_directory(old_kind) && new != old && new.starts_with(&old)
-            || is_exchange && new != old && old.starts_with(&new);
-        if fails {
-            return Natural;
-        }
-        let mut reasons = Reasons::default();
-        reasons.add(self.denies(Write, &old) || self.denies(Write, &new), EACCES);
-        if !reasons.0.is_empty() {
-            return reasons.verdict();
-        }
-        // "removing, renaming (also onto itself), exchanging or replacing a *pinned* directory"
-        reasons.add(is_directory(old_kind) && self.leads_to_a_pin(&old), EACCES);
-        reasons.add(new_kind.is_some_and(is_directory) && self.leads_to_a_pin(&new), EACCES);
-        self.moves(&old, old_kind, &new, &mut reasons);
-        let mut moved = vec![(&old, old_kind, &new)];
-        if let (true, Some(kind)) = (is_exchange, new_kind) {
-            self.moves(&new, kind, &old, &mut reasons);
-            moved.push((&new, kind, &old));
-        }
-        self.or_kept(reasons, &moved)
-    }
-
-    /// docs/limits.md, "A file that would keep a grant": a file that loses an access by its new name.
-    fn or_kept(&self, reasons: Reasons, moved: &[(&Vec<Name>, Kind, &Vec<Name>)]) -> Verdict {
-        let keeps = moved.iter().any(|(old, kind, new)| match kind {
-            Kind::File => self.law.gains(new, old),
-            // docs/limits.md, "Moving a directory beside rules that change nothing".
-            Kind::Directory => !self.law.is_left_alike(old, new),
-            Kind::Link | Kind::Other => false,
-        });
-        match reasons.verdict() {
-            Natural if keeps => Limited(EXDEV),
-            Denied(errnos) if keeps => Denied([errnos, vec![EXDEV]].concat()),
-            verdict => verdict,
-        }
-    }
-
-    /// One direction of a move.
-    fn moves(&self, old: &[Name], kind: Kind, new: &[Name], reasons: &mut Reasons) {
-        reasons.add(self.law.gains(old, new), EXDEV);
-        let is_directory = kind == Kind::Directory;
-        reasons.add(is_directory && old != new && !self.law.is_same_beneath(old, new), EXDEV);
-        reasons.add(kind == Kind::Link && old != new && self.refuses_link(new), EACCES);
     }
 
     fn watch(&self, process: &Process, operation: &Operation) -> Verdict {

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::actor::{Actor, Answer};
-use crate::generate::{self, Random, Scene};
+use crate::generate::{self, Random};
 use crate::kernel;
 use crate::law::{Law, Name, split};
 use crate::needs::{self, Judge, Verdict};
 use crate::operation::{Operation, Who, show};
 use crate::outside;
 use crate::policy::{self, Entry};
+use crate::scene::Scene;
 use crate::support::World;
 use crate::tree::{self, Node, Stamps};
 
@@ -168,12 +169,13 @@ impl Stage<'_> {
             })
             .and_then(|confined| {
                 let bare = Actor::bare(self.world, Path::new(&self.program()), &bare_top);
+                let process = confined.process(Who::Worker(0));
                 let mut pair = Pair {
                     confined,
                     bare,
                     tops: [&confined_top, &bare_top],
                     law: &law,
-                    pins: needs::pins(&law, &split(text.as_bytes())),
+                    pins: needs::pins(&law, &process, &split(text.as_bytes())),
                     mode: self.mode,
                     uid,
                     linked: kernel::linked(&confined_top),

@@ -147,11 +147,7 @@ impl Process {
             _ => vec![Access::Read, Access::Write],
         };
         let (path, kind) = self.link(&link)?;
-        let is_doubtful = path.as_ref().is_some_and(|path| {
-            let shows = path.last().is_some_and(|name| name.ends_with(b" (deleted)"));
-            let is_closed = |end: usize| lstat(&path[..end]).is_some_and(|at| !self.searches(&at));
-            shows && kind != Kind::Directory && (0..path.len()).any(is_closed)
-        });
+        let is_doubtful = path.as_ref().is_some_and(|path| self.is_doubtful(path, kind));
         Some(Held { path, kind, is_path_only, is_doubtful, allows })
     }
 
@@ -162,6 +158,18 @@ impl Process {
         }
         let held = self.held(register).ok_or(9)?;
         if held.kind == Kind::Directory { Ok(held.path) } else { Err(ENOTDIR) }
+    }
+
+    /// See [`Held::is_doubtful`].
+    pub(crate) fn is_doubtful(&self, path: &[Name], kind: Kind) -> bool {
+        let shows = path.last().is_some_and(|name| name.ends_with(b" (deleted)"));
+        let is_closed = |end: usize| self.is_closed(&path[..end]);
+        shows && kind != Kind::Directory && (0..path.len()).any(is_closed)
+    }
+
+    /// Is this a directory that this user cannot search?
+    pub(crate) fn is_closed(&self, path: &[Name]) -> bool {
+        lstat(path).is_some_and(|at| at.is_dir() && !self.searches(&at))
     }
 
     /// May this user search this directory? Capabilities are dropped, so root is like everybody.
