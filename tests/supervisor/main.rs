@@ -15,6 +15,7 @@ mod metadata;
 mod moves;
 mod nameless;
 mod opens;
+mod order;
 mod own_process;
 mod pinned;
 mod programs;

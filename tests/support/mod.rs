@@ -16,6 +16,7 @@ use std::sync::Mutex;
 
 use tempfile::TempDir;
 
+#[allow(unused_imports, reason = "each suite uses its own part")]
 pub(crate) use self::run::{Ran, Shim};
 
 /// What a secret file holds: a test that finds it in an output has found a leak.
@@ -36,6 +37,11 @@ impl User {
     /// The user who runs the suite.
     pub(crate) fn current() -> User {
         User { uid: fs::metadata("/proc/self").unwrap().uid(), is_other: false }
+    }
+
+    /// Must a process become this user first?
+    pub(crate) fn is_other(self) -> bool {
+        self.is_other
     }
 
     /// An ordinary user: the current one unless that is root.

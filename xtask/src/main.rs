@@ -2,6 +2,7 @@
 //!
 //! - `check`, `test`, `e2e`: lints and documentation, the README's test command, one turn of the real OpenClaw;
 //! - `escape`: scores a sandbox, ours or another, by what gets out of it;
+//! - `oracle`: holds the shim to a model of the law, for a million operations;
 //! - `transparency`: runs other people's tests bare and confined, and compares;
 //! - `bench`: measures real work, bare and confined.
 
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask ci | check | test | e2e | bench [OPTIONS] | escape [OPTIONS] \
-                     | transparency [OPTIONS]";
+                     | oracle [OPTIONS] | transparency [OPTIONS]";
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         "bench" => bench(arguments),
         "transparency" => transparency(arguments),
         "escape" => escape(arguments),
+        "oracle" => oracle(arguments),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -87,6 +89,25 @@ fn escape(options: impl Iterator<Item = OsString>) -> Result<(), String> {
     let mut score = cargo(&["test", "-q", "-p", "clawguard-exec", "--locked", "--test", "escape"]);
     score.args(["--", "score"]).args(options);
     run(score)
+}
+
+/// `tests/oracle`, optimised, until it has done so many operations: `--operations N`, `--seed S`, `--mode M`, `--uid U`,
+/// `--failures F`. tests/oracle/main.rs says what they mean.
+fn oracle(mut options: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let mut test =
+        cargo(&["test", "--release", "--locked", "-p", "clawguard-exec", "--test", "oracle"]);
+    test.env("CLAWGUARD_ORACLE_OPERATIONS", "1000000");
+    while let Some(option) = options.next() {
+        let name = option.to_str().and_then(|option| option.strip_prefix("--")).unwrap_or_default();
+        let known = ["operations", "seed", "mode", "uid", "failures"].contains(&name);
+        match (known, options.next()) {
+            (true, Some(value)) => {
+                test.env(format!("CLAWGUARD_ORACLE_{}", name.to_uppercase()), value);
+            }
+            _ => return Err(format!("oracle: what is {option:?}, or where is its value?")),
+        }
+    }
+    run(test)
 }
 
 fn release_shim() -> Result<PathBuf, String> {

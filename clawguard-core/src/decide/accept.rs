@@ -121,6 +121,11 @@ impl Live {
             || guards == Guards::All && self.guards_of_nothing.contains(access)
     }
 
+    /// May any rule or guard match beneath?
+    pub(crate) fn speaks_of(self, access: Access) -> bool {
+        self.allows(access) || self.denies(access, Guards::All)
+    }
+
     /// Does a pinned directory lie strictly beneath?
     pub(crate) fn pins(self) -> bool {
         self.pins

@@ -237,10 +237,19 @@ impl Decider {
 
     fn behaviour(&self, state: StateId) -> (Vec<NodeId>, [Behaviour; 3]) {
         let state = self.state(state);
-        let matters = |node: &NodeId| self.law.trie.live(*node) != Live::default();
+        let of = |access: Access| state.key.standings[access.index()].behaviour(access, state.live);
+        let behaviours = Access::ALL.map(of);
+        let is_open =
+            |access: &Access| !matches!(behaviours[access.index()], Behaviour::Settled { .. });
+        // What speaks only of accesses that are settled, or of nothing, changes nothing.
+        let open: Vec<Access> = Access::ALL.into_iter().filter(is_open).collect();
+        let matters = |node: &NodeId| {
+            let live = self.law.trie.live(*node);
+            live.pins() || open.iter().any(|access| live.speaks_of(*access))
+        };
         let nodes = state.key.nodes.iter().copied().filter(matters);
         let nodes = if state.is_final { Vec::new() } else { nodes.collect() };
-        (nodes, state.key.standings.map(Standing::behaviour))
+        (nodes, behaviours)
     }
 
     fn compute(&mut self, from: StateId, symbol: &Symbol) -> StateId {

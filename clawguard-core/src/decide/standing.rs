@@ -136,14 +136,16 @@ impl Standing {
         self.verdict().is_allowed() || !self.is_settled(access, live, Guards::All)
     }
 
-    /// The standing without its reasons: equal ones decide alike whatever comes beneath.
-    pub(crate) fn behaviour(self) -> Behaviour {
-        match (self.guard, self.block, self.cover) {
-            (Some(_), _, _) => Behaviour::Guarded,
-            (None, Block::Blocked(_), _) => Behaviour::Blocked,
-            (None, Block::Exception(_), _) => Behaviour::Exception,
-            (None, Block::None, Some(_)) => Behaviour::Covered,
-            (None, Block::None, None) => Behaviour::Uncovered,
+    /// The standing without its reasons: equal ones decide alike whatever comes beneath. `live`: what may.
+    pub(crate) fn behaviour(self, access: Access, live: Live) -> Behaviour {
+        if self.is_settled(access, live, Guards::All) {
+            return Behaviour::Settled { is_allowed: self.verdict().is_allowed() };
+        }
+        match (self.block, self.cover) {
+            (Block::Blocked(_), _) => Behaviour::Blocked,
+            // A block beneath ends both, and an exact rule changes neither.
+            (Block::Exception(_), _) | (Block::None, Some(_)) => Behaviour::Allowed,
+            (Block::None, None) => Behaviour::Uncovered,
         }
     }
 }
@@ -151,9 +153,11 @@ impl Standing {
 /// A [`Standing`] without its reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Behaviour {
-    Guarded,
+    /// Nothing beneath is decided otherwise, so it does not matter why.
+    Settled {
+        is_allowed: bool,
+    },
     Blocked,
-    Exception,
-    Covered,
+    Allowed,
     Uncovered,
 }

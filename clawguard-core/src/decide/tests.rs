@@ -329,6 +329,17 @@ fn a_wildcard_everywhere_lets_directories_move() {
 }
 
 #[test]
+fn what_is_settled_decides_alike_whatever_settled_it() {
+    let rules = [(A, "rw", "/w"), (B, "r", "**/.*"), (B, "rx", "/w/c"), (A, "r", "/w/x/.e")];
+    let policy = resolve(&rules);
+    let mut decider = policy.decider();
+    let mut at = |path: &[&str]| walk(&mut decider, path);
+    let (hidden, exact, other) = (at(&["w", ".env"]), at(&["w", "c"]), at(&["w", "x"]));
+    assert!(decider.decides_alike(hidden, exact), "nothing beneath can be read or executed");
+    assert!(!decider.decides_alike(hidden, other));
+}
+
+#[test]
 fn the_law_can_be_shared_between_threads() {
     fn is_shared<T: Send + Sync>(_: &T) {}
     let policy = resolve(&[(A, "r", "/w")]);

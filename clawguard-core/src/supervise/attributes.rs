@@ -90,8 +90,10 @@ pub(super) fn access(worker: &mut Worker, request: &Request<'_>) -> Answered {
         .collect();
     match &object.name {
         Name::Path(path) => worker.require_at(request, path, asked)?,
-        // What the descriptor of a nameless object allows is seen when it is used.
-        Name::Nameless(_) => {}
+        // As opening it again would be. Its descriptor says nothing of execution.
+        name @ Name::Nameless(_) => {
+            worker.require(request, name, asked.difference(Access::Execute.into()))?;
+        }
     }
     io_value(crate::sys::calls::access(std::os::fd::AsFd::as_fd(fd), mode, flags))
 }

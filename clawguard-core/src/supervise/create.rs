@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::answer::Answered;
 use super::lookup::{Kind, NO_LINKS};
-use super::open::{How, existing, open_pinned};
+use super::open::{How, existing, open_pinned, pin_restricted};
 use super::pin::{Entry, Name, Pinned};
 use super::request::Request;
 use super::target::Base;
@@ -32,7 +32,11 @@ pub(super) fn unnamed(
         return Err(Errno::INVAL);
     }
     let ways = &worker.shared.ways;
-    let directory = ways.object(request.target, base, path, how.follow(), Kind::Directory)?;
+    let directory = if how.is_restricted() {
+        pin_restricted(ways, request, how, base, path)?
+    } else {
+        ways.object(request.target, base, path, how.follow(), Kind::Directory)?
+    };
     worker.require(request, &directory.name, Access::Write.into())?;
     let fd = worker.with_umask(request.target, || {
         rustix::fs::openat2(&directory.fd, c".", how.making(), how.mode, NO_LINKS)
@@ -62,6 +66,12 @@ pub(super) fn open(
     let mut entry = entry(worker, request, how, base, &path)?;
     let mut links = 0;
     for _ in 0..ATTEMPTS {
+        if entry.name().is_none() && how.is_restricted() {
+            // Its rules for the way come first.
+            let directory =
+                How { flags: OFlags::DIRECTORY, mode: Mode::empty(), resolve: how.resolve };
+            pin_restricted(&worker.shared.ways, request, &directory, base, &path)?;
+        }
         if entry.name().is_none() && how.has(libc::O_EXCL) {
             return Err(Errno::EXIST);
         }
@@ -95,18 +105,21 @@ fn entry(
     base: Base,
     path: &[u8],
 ) -> Result<Entry, Errno> {
-    if how.resolve.is_empty() {
+    if !how.is_restricted() {
         return worker.shared.ways.entry(request.target, base, path);
     }
     // The way is the kernel's affair, so it must find the directory itself.
-    let end = path.iter().rposition(|&byte| byte == b'/');
-    let (parent, last) = match end {
+    let end = path.iter().rposition(|&byte| byte != b'/').unwrap_or(0);
+    let slash = path[..end].iter().rposition(|&byte| byte == b'/');
+    let (parent, last) = match slash {
         Some(slash) => (&path[..=slash], &path[slash + 1..]),
-        None => (&b"."[..], path),
+        None => (&b""[..], path),
     };
     let directory = How { flags: OFlags::DIRECTORY, mode: Mode::empty(), resolve: how.resolve };
     let ways = &worker.shared.ways;
-    Entry::new(super::open::pin_restricted(ways, request, &directory, base, parent)?, last)
+    // The dot asks for leave to search the directory, as in `Ways::entry`.
+    let parent = [parent, b"."].concat();
+    Entry::new(pin_restricted(ways, request, &directory, base, &parent)?, last)
 }
 
 enum Attempt {

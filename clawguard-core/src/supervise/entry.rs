@@ -33,14 +33,16 @@ fn make(
     worker: &mut Worker,
     request: &Request<'_>,
     entry: &Entry,
+    kind: FileType,
     judge: impl FnOnce(&mut Worker, &AbsPath) -> Result<(), Errno>,
     act: impl FnOnce(&Entry) -> Result<(), Errno>,
 ) -> Answered {
     let shared = std::sync::Arc::clone(&worker.shared);
     let _shared = shared.entries.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(path) = entry.path() {
-        if rustix::fs::statat(&entry.parent, &*entry.last, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
-            return Err(Errno::EXIST);
+        match entry.is_free() {
+            Err(Errno::NOENT) if kind == FileType::Directory => {}
+            free => free?,
         }
         judge(worker, &path)?;
     }
@@ -57,6 +59,7 @@ pub(super) fn mkdir(worker: &mut Worker, request: &Request<'_>) -> Answered {
         worker,
         request,
         &entry,
+        FileType::Directory,
         |worker, path| worker.require_at(request, path, Access::Write.into()),
         |entry| rustix::fs::mkdirat(&entry.parent, &*entry.last, mode),
     )
@@ -83,6 +86,7 @@ pub(super) fn mknod(worker: &mut Worker, request: &Request<'_>) -> Answered {
         worker,
         request,
         &entry,
+        kind,
         |worker, path| worker.require_at(request, path, Access::Write.into()),
         |entry| rustix::fs::mknodat(&entry.parent, &*entry.last, kind, mode, makedev(0, 0)),
     )
@@ -99,6 +103,7 @@ pub(super) fn symlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
         worker,
         request,
         &entry,
+        FileType::Symlink,
         |worker, path| {
             worker.require_at(request, path, Access::Write.into())?;
             may_be_link(worker, request, path)
@@ -150,10 +155,15 @@ pub(super) fn unlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let shared = std::sync::Arc::clone(&worker.shared);
     let _shared = shared.entries.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(path) = entry.path() {
-        let stat = rustix::fs::statat(&entry.parent, &*entry.last, AtFlags::SYMLINK_NOFOLLOW)?;
+        let stat = entry.stat()?;
+        let found = FileType::from_raw_mode(stat.st_mode);
+        let is_file = found != FileType::Directory && !flags.contains(AtFlags::REMOVEDIR);
+        if is_file && entry.has_slash() {
+            return Err(Errno::NOTDIR);
+        }
         worker.require_at(request, &path, AccessSet::from(Access::Write))?;
         spare_device(worker, request, &path, &stat)?;
-        if flags.contains(AtFlags::REMOVEDIR) {
+        if found == FileType::Directory {
             may_go(worker, request, &path)?;
         }
     }

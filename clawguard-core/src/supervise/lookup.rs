@@ -248,8 +248,9 @@ impl Ways {
         let start =
             path[..=end].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
         let (parent, last) = path.split_at(start);
-        let parent = if parent.is_empty() { b"." } else { parent };
-        let pinned = self.object(target, base, parent, Follow::Yes, Kind::Directory)?;
+        // The dot asks for leave to search the directory, as the kernel does before it looks at anything else.
+        let parent = [parent, b"."].concat();
+        let pinned = self.object(target, base, &parent, Follow::Yes, Kind::Directory)?;
         Entry::new(pinned, last)
     }
 }

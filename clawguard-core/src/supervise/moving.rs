@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::answer::{Answered, value};
 use super::entry::{entry, may_be_link, may_go};
 use super::metadata::spare_device;
-use super::pin::{Entry, Name, through};
+use super::pin::{Name, through};
 use super::request::Request;
 use super::worker::Worker;
 use crate::access::{Access, AccessSet};
@@ -35,8 +35,8 @@ pub(super) fn rename(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let shared = Arc::clone(&worker.shared);
     let _alone = shared.entries.write().unwrap_or_else(PoisonError::into_inner);
     if let (Some(a), Some(b)) = (from.path(), to.path()) {
-        let moved = stat(&from)?;
-        let replaced = match stat(&to) {
+        let moved = from.stat()?;
+        let replaced = match to.stat() {
             Ok(stat) => Some(stat),
             Err(Errno::NOENT) => None,
             Err(errno) => return Err(errno),
@@ -47,6 +47,17 @@ pub(super) fn rename(worker: &mut Worker, request: &Request<'_>) -> Answered {
         let exchanged = flags.contains(RenameFlags::EXCHANGE);
         if exchanged && replaced.is_none() {
             return Err(Errno::NOENT);
+        }
+        // A slash behind what is no directory, or a directory into itself: before the law (SPEC section 5).
+        let is_directory = is(&moved, FileType::Directory);
+        let becomes = replaced.as_ref().filter(|_| exchanged).unwrap_or(&moved);
+        if from.has_slash() && !is_directory || to.has_slash() && !is(becomes, FileType::Directory)
+        {
+            return Err(Errno::NOTDIR);
+        }
+        let is_around = |a: &AbsPath, b: &AbsPath| a != b && b.starts_with(a);
+        if is_directory && is_around(&a, &b) || exchanged && is_around(&b, &a) {
+            return Err(Errno::INVAL);
         }
         let write = AccessSet::from(Access::Write);
         worker.require_at(request, &a, write)?;
@@ -70,10 +81,6 @@ pub(super) fn rename(worker: &mut Worker, request: &Request<'_>) -> Answered {
     value(outcome)
 }
 
-fn stat(entry: &Entry) -> Result<Stat, Errno> {
-    rustix::fs::statat(&entry.parent, &*entry.last, AtFlags::SYMLINK_NOFOLLOW)
-}
-
 fn is(stat: &Stat, kind: FileType) -> bool {
     FileType::from_raw_mode(stat.st_mode) == kind
 }
@@ -89,7 +96,6 @@ fn may_move(
     may_be_named(worker, request, moved, a, b)?;
     if is(moved, FileType::Directory) {
         may_go(worker, request, a)?;
-        may_go(worker, request, b)?;
         let (from, to) = (worker.decider.walk_exactly(a), worker.decider.walk_exactly(b));
         if !worker.decider.decides_alike(from, to) {
             return Err(worker.refuse(request, b, Access::Write.into(), None, Errno::XDEV));
@@ -116,7 +122,8 @@ fn may_be_named(
     if is_granted && before != after {
         return Err(worker.refuse(request, b, Access::Write.into(), None, Errno::XDEV));
     }
-    if is(object, FileType::Symlink) { may_be_link(worker, request, b) } else { Ok(()) }
+    let is_renamed = is(object, FileType::Symlink) && a != b;
+    if is_renamed { may_be_link(worker, request, b) } else { Ok(()) }
 }
 
 /// `link`, `linkat`.
@@ -129,9 +136,7 @@ pub(super) fn link(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let shared = Arc::clone(&worker.shared);
     let _alone = shared.entries.write().unwrap_or_else(PoisonError::into_inner);
     if let Some(b) = to.path() {
-        if stat(&to).is_ok() {
-            return Err(Errno::EXIST);
-        }
+        to.is_free()?;
         let write = AccessSet::from(Access::Write);
         let linked = rustix::fs::fstat(&object.fd)?;
         worker.require(request, &object.name, write)?;

@@ -72,7 +72,7 @@ impl How {
     }
 
     /// Is anything asked of the way there, besides no links?
-    fn is_restricted(&self) -> bool {
+    pub(super) fn is_restricted(&self) -> bool {
         !self.resolve.is_empty()
     }
 
@@ -273,6 +273,8 @@ fn quickly(
             Ok(Some(how.answer(fd, kind)))
         }
         Err(Errno::LOOP) => Ok(None),
+        // A directory that cannot be read, perhaps: with O_CREAT it is EISDIR.
+        Err(Errno::ACCESS) if how.has(libc::O_CREAT) => Ok(None),
         Err(errno) if quick.is_conclusive => Err(errno),
         Err(_) => Ok(None),
     }
@@ -315,15 +317,23 @@ pub(super) fn open_pinned(
 /// O_NOFOLLOW stays among the flags that F_GETFL gives, and a link in /proc must be followed: so the object is opened
 /// by name, if the name still leads to it.
 fn open_again(how: &How, pinned: &Pinned, kind: FileType) -> Result<Option<OwnedFd>, Errno> {
-    if kind == FileType::Directory {
-        return rustix::fs::openat(&pinned.fd, c".", how.by_name(), Mode::empty()).map(Some);
-    }
     let Name::Path(path) = &pinned.name else { return Ok(None) };
-    if kind != FileType::RegularFile || how.changes() {
+    if !matches!(kind, FileType::RegularFile | FileType::Directory) {
         return Ok(None);
     }
-    match rustix::fs::openat2(CWD, path.as_path(), how.by_name(), Mode::empty(), NO_LINKS) {
-        Ok(fd) if super::pin::is_same(&fd, &pinned.fd)? => Ok(Some(fd)),
+    let flags = how.by_name().difference(OFlags::TRUNC);
+    match rustix::fs::openat2(CWD, path.as_path(), flags, Mode::empty(), NO_LINKS) {
+        Ok(fd) if super::pin::is_same(&fd, &pinned.fd)? => {
+            if how.has(libc::O_TRUNC) {
+                let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::CLOEXEC;
+                rustix::fs::openat(CWD, through(&pinned.fd), flags, Mode::empty())?;
+            }
+            Ok(Some(fd))
+        }
+        Ok(_) | Err(_) if kind == FileType::Directory => {
+            // Its own name may not be found, but it may be searched.
+            Ok(rustix::fs::openat(&pinned.fd, c".", how.by_name(), Mode::empty()).ok())
+        }
         Ok(_) | Err(_) => Ok(None),
     }
 }
@@ -340,17 +350,6 @@ fn restricted(
     base: Base,
     path: &[u8],
 ) -> Answered {
-    let known = ResolveFlags::NO_XDEV
-        | ResolveFlags::NO_MAGICLINKS
-        | ResolveFlags::NO_SYMLINKS
-        | ResolveFlags::BENEATH
-        | ResolveFlags::IN_ROOT
-        | ResolveFlags::from_bits_retain(RESOLVE_CACHED);
-    if !known.contains(how.resolve)
-        || how.resolve.contains(ResolveFlags::BENEATH | ResolveFlags::IN_ROOT)
-    {
-        return Err(Errno::INVAL);
-    }
     let pinned = pin_restricted(&worker.shared.ways, request, how, base, path)?;
     open_pinned(worker, request, how, &pinned)
 }
@@ -365,11 +364,33 @@ pub(super) fn pin_restricted(
     base: Base,
     path: &[u8],
 ) -> Result<Pinned, Errno> {
+    let known = ResolveFlags::NO_XDEV
+        | ResolveFlags::NO_MAGICLINKS
+        | ResolveFlags::NO_SYMLINKS
+        | ResolveFlags::BENEATH
+        | ResolveFlags::IN_ROOT
+        | ResolveFlags::from_bits_retain(RESOLVE_CACHED);
+    if !known.contains(how.resolve)
+        || how.resolve.contains(ResolveFlags::BENEATH | ResolveFlags::IN_ROOT)
+    {
+        return Err(Errno::INVAL);
+    }
     let from = request.target.directory(base)?;
     let kept = OFlags::NOFOLLOW | OFlags::DIRECTORY;
     let flags = OFlags::PATH | OFlags::CLOEXEC | how.flags.intersection(kept);
     let resolve = how.resolve.difference(ResolveFlags::from_bits_retain(RESOLVE_CACHED))
         | ResolveFlags::NO_MAGICLINKS;
+    // `/proc/self` is the target's. Where no link is followed, the kernel refuses it as one.
+    let own = match path.strip_prefix(b"/proc/self/") {
+        Some(rest)
+            if !how.resolve.intersects(ResolveFlags::NO_SYMLINKS | ResolveFlags::IN_ROOT) =>
+        {
+            let process = request.target.process()?;
+            Some([format!("/proc/{process}/").as_bytes(), rest].concat())
+        }
+        Some(_) | None => None,
+    };
+    let path = own.as_deref().unwrap_or(path);
     let fd = rustix::fs::openat2(&from, path, flags, Mode::empty(), resolve)?;
     match super::pin::name_of(&fd)? {
         Some(name) => Pinned::new(ways, fd, Name::Path(name)),

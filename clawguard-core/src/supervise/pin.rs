@@ -5,7 +5,7 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use super::lookup::Ways;
@@ -76,6 +76,22 @@ impl Entry {
         match &last[..=end] {
             b"." | b".." => None,
             name => Some(name),
+        }
+    }
+
+    /// What stands there now, a link itself and whatever slash follows it.
+    pub(super) fn stat(&self) -> Result<Stat, Errno> {
+        let name = self.name().ok_or(Errno::NOENT)?;
+        rustix::fs::statat(&self.parent, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    /// Can something that is no directory be made there? A name that is taken, and a slash behind one that is not, are
+    /// errors before the law is asked.
+    pub(super) fn is_free(&self) -> Result<(), Errno> {
+        match self.stat() {
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) if !self.has_slash() => Ok(()),
+            Err(errno) => Err(errno),
         }
     }
 
@@ -151,6 +167,12 @@ fn leads_to(path: &AbsPath, fd: &OwnedFd) -> Result<bool, Errno> {
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(CWD, path.as_path(), flags, Mode::empty(), resolve) {
         Ok(found) => is_same(&found, fd),
+        // Nobody can look, but a directory has one name at most.
+        Err(Errno::ACCESS) => {
+            let stat = rustix::fs::fstat(fd)?;
+            let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+            Ok(is_directory && stat.st_nlink > 0)
+        }
         Err(_) => Ok(false),
     }
 }

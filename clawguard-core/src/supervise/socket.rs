@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, PoisonError};
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::answer::{Answer, Answered, io_value};
@@ -176,9 +176,10 @@ fn bind_to_path(worker: &mut Worker, request: &Request<'_>, bytes: &[u8], path: 
         None => shared.ways.entry(request.target, Base::WorkingDirectory, path)?,
     };
     let Some(name) = entry.path() else { return Err(Errno::ADDRINUSE) };
-    if rustix::fs::statat(&entry.parent, &*entry.last, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
-        return Err(Errno::ADDRINUSE);
-    }
+    entry.is_free().map_err(|errno| match errno {
+        Errno::EXIST => Errno::ADDRINUSE,
+        errno => errno,
+    })?;
     worker.require_at(request, &name, Access::Write.into())?;
     let mut relative = (libc::AF_UNIX as u16).to_ne_bytes().to_vec();
     relative.extend_from_slice(entry.last.as_bytes_with_nul());
@@ -186,7 +187,9 @@ fn bind_to_path(worker: &mut Worker, request: &Request<'_>, bytes: &[u8], path: 
     let (directory, address) =
         if is_plain { (&from, bytes) } else { (&entry.parent, relative.as_slice()) };
     // The thread has a working directory of its own.
-    rustix::process::fchdir(directory)?;
+    if !is_plain || !path.starts_with(b"/") {
+        rustix::process::fchdir(directory)?;
+    }
     let bound = worker.with_umask(request.target, || {
         calls::bind(socket.as_fd(), address)
             .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))

@@ -72,7 +72,10 @@ impl Walk<'_> {
     fn finish(mut self, follow: Follow, kind: Kind) -> Result<Pinned, Errno> {
         while let Some(name) = self.rest.pop() {
             match name.as_slice() {
-                b"." => self.check_directory()?,
+                b"." => {
+                    self.check_directory()?;
+                    open(&self.at, &name)?;
+                }
                 b".." => {
                     self.check_directory()?;
                     self.enter(open(&self.at, &name)?);

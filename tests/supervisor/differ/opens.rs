@@ -131,6 +131,44 @@ fn every_flag_of_creation() {
 }
 
 #[test]
+fn openat2_holds_its_rules_for_files_that_are_made_too() {
+    agree(
+        "
+        openat2 .. O_TMPFILE|O_RDWR,0600,RESOLVE_BENEATH
+        openat2 dir/../.. O_TMPFILE|O_RDWR,0600,RESOLVE_BENEATH
+        openat2 dir O_TMPFILE|O_RDWR,0600,RESOLVE_BENEATH
+        openat2 /file O_TMPFILE|O_RDWR,0600,RESOLVE_IN_ROOT
+        openat2 to-dir O_TMPFILE|O_RDWR,0600,RESOLVE_NO_SYMLINKS
+        openat2 .. O_WRONLY|O_CREAT|O_EXCL,0600,RESOLVE_BENEATH
+        openat2 .. O_WRONLY|O_CREAT,0600,RESOLVE_BENEATH
+        openat2 dir/none/ O_WRONLY|O_CREAT,0600,RESOLVE_NO_SYMLINKS
+        openat2 none/ O_WRONLY|O_CREAT,0600,RESOLVE_NO_SYMLINKS
+        openat2 closed-dir/none/ O_WRONLY|O_CREAT,0600,RESOLVE_NO_SYMLINKS
+        openat file O_RDONLY 0 >a ; openat2 /proc/self/fd/%a O_RDONLY,0,RESOLVE_NO_MAGICLINKS
+        openat2 /proc/self/fd/25 O_RDONLY,0,RESOLVE_NO_MAGICLINKS
+        openat2 /proc/self/fd/%a O_RDONLY,0,RESOLVE_NO_SYMLINKS
+        ",
+    );
+}
+
+#[test]
+fn directories_that_cannot_be_searched() {
+    agree(
+        "
+        rename closed-dir/none none/x
+        rename file closed-dir/none
+        linkat closed-dir/none none/x 0
+        openat closed-dir O_RDONLY|O_CREAT 0600
+        openat closed-dir O_WRONLY|O_CREAT 0600
+        mkdir dir/plain 0755 ; chmod dir/plain 0644
+        openat dir/plain O_RDONLY|O_NOFOLLOW 0
+        openat dir/plain O_RDONLY|O_DIRECTORY|O_NOFOLLOW 0
+        mkdir dir/here 0755 ; chdir dir/here ; chmod . 0644 ; bind SOCK_STREAM ~/work/sock ; bind SOCK_STREAM sock2 ; chdir ~/work
+        ",
+    );
+}
+
+#[test]
 fn openat2_and_its_resolve_flags() {
     let mut table = String::new();
     let resolve = [
