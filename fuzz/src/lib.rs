@@ -3,3 +3,4 @@
 
 pub mod law;
 pub mod policy;
+pub mod requests;
