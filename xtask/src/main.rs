@@ -1,7 +1,9 @@
 //! `cargo xtask ci` does here what continuous integration does; `cargo xtask e2e` runs the OpenClaw test alone;
-//! `cargo xtask bench` measures real work, bare and confined.
+//! `cargo xtask bench` measures real work, bare and confined; `cargo xtask fuzz` runs the fuzz targets.
 
 #![forbid(unsafe_code)]
+
+mod fuzz;
 
 use std::env;
 use std::ffi::OsString;
@@ -12,12 +14,17 @@ fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
     let task = arguments.next().unwrap_or_default();
     let outcome = match task.to_str().unwrap_or_default() {
-        "ci" => checks().and_then(|()| tests()).and_then(|()| e2e()),
+        "ci" => checks()
+            .and_then(|()| tests())
+            .and_then(|()| fuzz::fuzz(["--seconds", "8"].map(OsString::from).into_iter()))
+            .and_then(|()| e2e()),
         "check" => checks(),
         "test" => tests(),
         "e2e" => e2e(),
         "bench" => bench(arguments),
-        _ => Err("usage: cargo xtask ci | check | test | e2e | bench [OPTIONS]".to_owned()),
+        "fuzz" => fuzz::fuzz(arguments),
+        _ => Err("usage: cargo xtask ci | check | test | e2e | bench [OPTIONS] | fuzz [OPTIONS]"
+            .to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
