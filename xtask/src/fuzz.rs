@@ -88,19 +88,25 @@ pub(crate) fn fuzz(arguments: impl Iterator<Item = OsString>) -> Result<(), Stri
     Ok(())
 }
 
+/// Cargo in `fuzz/`, which is a workspace of its own.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = super::cargo(arguments);
+    cargo.current_dir(root().join("fuzz")).env("CARGO_TARGET_DIR", target_directory());
+    cargo
+}
+
+fn target_directory() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("fuzz/target"), |target| PathBuf::from(target).join("fuzz"))
+}
+
 /// Builds all targets; where they are.
 fn build() -> Result<PathBuf, String> {
-    let target = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("fuzz/target"), |target| PathBuf::from(target).join("fuzz"));
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .args(["build", "--release", "--locked", "--features", "libfuzzer", "--bins", "--target"])
-        .arg(triple())
-        .current_dir(root().join("fuzz"))
-        .env("CARGO_TARGET_DIR", &target)
-        .env("CARGO_ENCODED_RUSTFLAGS", RUSTFLAGS.join("\x1f"));
+    let triple = triple();
+    let mut cargo = cargo(&["build", "--release", "--locked", "--features", "libfuzzer", "--bins"]);
+    cargo.args(["--target", &triple]).env("CARGO_ENCODED_RUSTFLAGS", RUSTFLAGS.join("\x1f"));
     run(cargo)?;
-    Ok(target.join(triple()).join("release"))
+    Ok(target_directory().join(triple).join("release"))
 }
 
 /// A directory that the ordinary user can work in, removed at the end unless it holds a finding.

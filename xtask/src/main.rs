@@ -39,15 +39,18 @@ fn main() -> ExitCode {
 fn checks() -> Result<(), String> {
     run(cargo(&["fmt", "--all", "--check"]))?;
     run(cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
+    run(fuzz::cargo(&["fmt", "--check"]))?;
+    run(fuzz::cargo(&["clippy", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
     let mut doc =
         cargo(&["doc", "--workspace", "--no-deps", "--locked", "--document-private-items"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run(doc)
 }
 
-/// The README's test command.
+/// The README's test command, and what fuzzing has found.
 fn tests() -> Result<(), String> {
-    run(cargo(&["test", "--workspace", "--locked"]))
+    run(cargo(&["test", "--workspace", "--locked"]))?;
+    run(fuzz::cargo(&["test", "--tests", "--locked"]))
 }
 
 /// The real OpenClaw, installed once into a cache that an ordinary user can read.
