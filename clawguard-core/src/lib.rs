@@ -93,6 +93,9 @@ mod access;
 mod apply;
 mod compile;
 mod decide;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod journal;
 mod kernel;
 mod path;

@@ -212,3 +212,19 @@ fn a_name_of_a_preset_that_is_given_on_the_command_line_is_explained() {
     let world = World::mine();
     world.shim_with(["presets", "nod"]).run().ends(125).says(["`nod`", "`node`"]);
 }
+
+#[test]
+fn a_short_policy_that_stands_for_more_than_can_be_held_is_refused() {
+    let braces = "{a,b}".repeat(12);
+    let aliases = "      - *many\n".repeat(3000);
+    let policy = format!(
+        "security:\n  file_access:\n    blocked_paths:\n      - &many '/{braces}'\n{aliases}"
+    );
+    refused(&policy, &["policy.yaml:4:", "stands for more than 8 MiB"]);
+    // A long mistake that aliases repeat is told a thousand times, not a million.
+    let aliases = "*long,".repeat(100_000);
+    let long = "x".repeat(16_000);
+    let policy =
+        format!("security: {{file_access: {{blocked_paths: [&long {long},{aliases}]}}}}\n");
+    refused(&policy, &["policy.yaml:1:", "a relative path", "stands for more than 8 MiB"]);
+}

@@ -4,9 +4,12 @@
 //! - `escape`: scores a sandbox, ours or another, by what gets out of it;
 //! - `oracle`: holds the shim to a model of the law, for a million operations;
 //! - `transparency`: runs other people's tests bare and confined, and compares;
+//! - `fuzz`: runs the fuzz targets;
 //! - `bench`: measures real work, bare and confined.
 
 #![forbid(unsafe_code)]
+
+mod fuzz;
 
 use std::env;
 use std::ffi::OsString;
@@ -14,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask ci | check | test | e2e | bench [OPTIONS] | escape [OPTIONS] \
-                     | oracle [OPTIONS] | transparency [OPTIONS]";
+                     | fuzz [OPTIONS] | oracle [OPTIONS] | transparency [OPTIONS]";
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
     let outcome = match task.to_str().unwrap_or_default() {
         "ci" => checks()
             .and_then(|()| tests())
+            .and_then(|()| fuzz::fuzz(["--seconds", "8"].map(OsString::from).into_iter()))
             .and_then(|()| e2e())
             .and_then(|()| transparency(std::iter::empty())),
         "check" => checks(),
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
         "transparency" => transparency(arguments),
         "escape" => escape(arguments),
         "oracle" => oracle(arguments),
+        "fuzz" => fuzz::fuzz(arguments),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -46,15 +51,18 @@ fn main() -> ExitCode {
 fn checks() -> Result<(), String> {
     run(cargo(&["fmt", "--all", "--check"]))?;
     run(cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
+    run(fuzz::cargo(&["fmt", "--check"]))?;
+    run(fuzz::cargo(&["clippy", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
     let mut doc =
         cargo(&["doc", "--workspace", "--no-deps", "--locked", "--document-private-items"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run(doc)
 }
 
-/// The README's test command.
+/// The README's test command, and what fuzzing has found.
 fn tests() -> Result<(), String> {
-    run(cargo(&["test", "--workspace", "--locked"]))
+    run(cargo(&["test", "--workspace", "--locked"]))?;
+    run(fuzz::cargo(&["test", "--tests", "--locked"]))
 }
 
 /// The real OpenClaw, installed once into a cache that an ordinary user can read.

@@ -8,10 +8,14 @@ use super::token::class_end;
 /// How many patterns the braces of one pattern may stand for.
 pub(super) const MAX_ALTERNATIVES: usize = 4096;
 
+/// How long all of them may be together, in bytes.
+pub(super) const MAX_EXPANDED: usize = 1024 * 1024;
+
 /// The alternatives in the order in which they are written. An error comes with its place in the text.
 pub(super) fn expand(text: &[u8]) -> Result<Vec<Vec<u8>>, (usize, PatternErrorKind)> {
     let mut done = Vec::new();
     let mut waiting = vec![text.to_vec()];
+    let mut bytes = text.len();
     while let Some(text) = waiting.pop() {
         match group(&text)? {
             None => done.push(text),
@@ -19,7 +23,15 @@ pub(super) fn expand(text: &[u8]) -> Result<Vec<Vec<u8>>, (usize, PatternErrorKi
                 let alternative =
                     |part: &[u8]| [&text[..group.open], part, &text[group.close + 1..]].concat();
                 let start = waiting.len();
-                waiting.extend(group.parts.iter().map(|&(from, to)| alternative(&text[from..to])));
+                bytes -= text.len();
+                for &(from, to) in &group.parts {
+                    let part = alternative(&text[from..to]);
+                    bytes += part.len();
+                    if bytes > MAX_EXPANDED {
+                        return Err((0, PatternErrorKind::TooMuchText));
+                    }
+                    waiting.push(part);
+                }
                 waiting[start..].reverse();
             }
         }
@@ -102,5 +114,7 @@ mod tests {
     fn an_explosion_is_refused() {
         let bomb = "{a,b}".repeat(40);
         assert_eq!(expand(bomb.as_bytes()).unwrap_err().1, PatternErrorKind::TooManyAlternatives);
+        let long = format!("{}{}", "{a,b}".repeat(10), "x".repeat(2000));
+        assert_eq!(expand(long.as_bytes()).unwrap_err().1, PatternErrorKind::TooMuchText);
     }
 }

@@ -82,6 +82,11 @@ pub enum MistakeKind {
         /// What is there, with the user's own text.
         found: String,
     },
+    /// Aliases or braces that stand for more than a policy can hold.
+    #[error(
+        "the policy stands for more than {0} MiB, from here on: too much is repeated by aliases or braces"
+    )]
+    TooLarge(usize),
     /// A preset that is not shipped.
     #[error("unknown preset `{name}`{}", did_you_mean(.nearest.as_deref()))]
     UnknownPreset {

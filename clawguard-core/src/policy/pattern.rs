@@ -44,7 +44,12 @@ pub struct Pattern {
     text: Arc<[u8]>,
     /// Shared, since a rule is copied at each stage.
     alternatives: Arc<[Vec<Token>]>,
+    /// How much its alternatives are to hold and to compile.
+    weight: usize,
 }
+
+/// What an alternative costs besides its text, in bytes, roughly.
+const ALTERNATIVE: usize = 128;
 
 /// Where a pattern stands, which decides how it may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +85,14 @@ impl Pattern {
         if let Some(at) = text.iter().position(|&byte| byte == 0) {
             return Err(error(at, PatternErrorKind::Nul));
         }
-        let alternatives = braces::expand(text)
-            .map_err(|(offset, kind)| error(offset, kind))?
+        let expanded = braces::expand(text).map_err(|(offset, kind)| error(offset, kind))?;
+        let weight = expanded.iter().map(|text| text.len() + ALTERNATIVE).sum();
+        let alternatives = expanded
             .iter()
             .map(|alternative| tokenize(alternative, place))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|kind| error(0, kind))?;
-        Ok(Pattern { text: Arc::from(text), alternatives: Arc::from(alternatives) })
+        Ok(Pattern { text: Arc::from(text), alternatives: Arc::from(alternatives), weight })
     }
 
     /// The pattern that matches `path` and nothing else.
@@ -96,7 +102,13 @@ impl Pattern {
         let tokens: Vec<Token> = names.collect();
         // `/` has no names.
         let tokens = if tokens.is_empty() { vec![Token::Separator] } else { tokens };
-        Pattern { text: Arc::from(path.as_bytes()), alternatives: Arc::from([tokens]) }
+        let weight = path.as_bytes().len() + ALTERNATIVE;
+        Pattern { text: Arc::from(path.as_bytes()), alternatives: Arc::from([tokens]), weight }
+    }
+
+    /// How much its alternatives are to hold and to compile, in bytes, roughly.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// The pattern as written.
@@ -194,6 +206,12 @@ pub enum PatternErrorKind {
     /// Brace expansion gives too many patterns.
     #[error("the braces stand for more than {} patterns", braces::MAX_ALTERNATIVES)]
     TooManyAlternatives,
+    /// Brace expansion gives too much text.
+    #[error(
+        "the patterns that the braces stand for are longer than {} bytes",
+        braces::MAX_EXPANDED
+    )]
+    TooMuchText,
     /// A variable that is not set.
     #[error("the variable `${0}` is not set")]
     UnknownVariable(String),

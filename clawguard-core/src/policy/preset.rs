@@ -107,6 +107,12 @@ impl Preset {
     }
 }
 
+/// Can this text be read as a preset's?
+#[cfg(feature = "fuzzing")]
+pub(crate) fn is_readable(text: &[u8], name: Arc<str>) -> bool {
+    schema::read(text, Source::Preset(name)).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -52,7 +52,7 @@ pub(crate) struct PresetKeys {
 
 /// Reads one text.
 pub(crate) fn read(bytes: &[u8], source: Source) -> Result<Document, Vec<Mistake>> {
-    let mut reader = Reader { source, mistakes: Vec::new() };
+    let mut reader = Reader { source, mistakes: Vec::new(), room: Some(ROOM) };
     let mut document = Document::default();
     match super::yaml::parse(bytes) {
         Err(error) => reader.mistake(error.at, MistakeKind::Yaml(error.why)),
@@ -61,9 +61,20 @@ pub(crate) fn read(bytes: &[u8], source: Source) -> Result<Document, Vec<Mistake
     if reader.mistakes.is_empty() { Ok(document) } else { Err(reader.mistakes) }
 }
 
+/// How much a policy may stand for, in bytes: forty thousand rules. An alias is short and may stand for anything.
+const ROOM: usize = 8 * 1024 * 1024;
+
+/// What a value costs besides its text.
+const VALUE: usize = 64;
+
+/// How many mistakes are told: one that is repeated by aliases would fill the memory.
+const MOST_MISTAKES: usize = 1000;
+
 struct Reader {
     source: Source,
     mistakes: Vec<Mistake>,
+    /// What is left of [`ROOM`]; none when it was told that nothing is.
+    room: Option<usize>,
 }
 
 const FILE_ACCESS: &str = "security.file_access";
@@ -84,7 +95,21 @@ impl Reader {
 
     fn mistake(&mut self, at: Position, kind: MistakeKind) {
         let origin = self.origin(at);
-        self.mistakes.push(Mistake { origin, kind });
+        if self.mistakes.len() < MOST_MISTAKES {
+            self.mistakes.push(Mistake { origin, kind });
+        }
+    }
+
+    /// Takes room for this much. There is none: one mistake tells it, and nothing more is read.
+    fn has_room(&mut self, at: Position, bytes: usize) -> bool {
+        let Some(room) = self.room else { return false };
+        self.room = room.checked_sub(bytes + VALUE);
+        if self.room.is_none() {
+            // Whatever else is wrong, this must be among what is told.
+            self.mistakes.truncate(MOST_MISTAKES - 1);
+            self.mistake(at, MistakeKind::TooLarge(ROOM / 1024 / 1024));
+        }
+        self.room.is_some()
     }
 
     fn wrong_type(&mut self, key: &str, node: &Node, expected: &'static str) {
@@ -230,8 +255,11 @@ impl Reader {
             self.wrong_type("path", node, "a path on one line");
             return None;
         }
+        if !self.has_room(node.at, scalar.bytes.len()) {
+            return None;
+        }
         match Pattern::parse(&scalar.bytes, Place::File) {
-            Ok(pattern) => Some(pattern),
+            Ok(pattern) => self.has_room(node.at, pattern.weight()).then_some(pattern),
             Err(error) => {
                 // Exact for a plain or quoted scalar on one line; elsewhere the scalar's beginning is the best place.
                 let quote = match scalar.style {
@@ -342,6 +370,9 @@ impl Reader {
                 self.wrong_type(key, name, "keys that are names");
                 continue;
             };
+            if !self.has_room(name.at, scalar.bytes.len()) {
+                break;
+            }
             let text = String::from_utf8_lossy(&scalar.bytes).into_owned();
             if text == "<<" && scalar.style == Style::Plain {
                 self.mistake(name.at, MistakeKind::Merge { section });
@@ -382,7 +413,10 @@ impl Reader {
     fn text(&mut self, key: &str, node: &Node) -> String {
         match &node.value {
             Value::Scalar(scalar) if !node.is_null() => {
-                String::from_utf8_lossy(&scalar.bytes).into_owned()
+                match self.has_room(node.at, scalar.bytes.len()) {
+                    true => String::from_utf8_lossy(&scalar.bytes).into_owned(),
+                    false => String::new(),
+                }
             }
             Value::Scalar(_) | Value::List(_) | Value::Map(_) => {
                 self.wrong_type(key, node, "a single value");

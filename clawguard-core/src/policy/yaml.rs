@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use base64::Engine;
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 /// How deep lists and maps may stand in each other.
 const MAX_DEPTH: usize = 64;
@@ -85,12 +85,13 @@ impl Node {
 pub(crate) fn parse(bytes: &[u8]) -> Result<Node, YamlError> {
     let text = text_of(bytes)?;
     let mut builder = Builder::default();
+    let end = end_of(text);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| YamlError {
-            at: position_of(error.marker()),
+            at: position_of(error.marker()).min(end),
             why: error.info().to_owned(),
         })?;
-        builder.take(event, span)?;
+        builder.take(event, position_of(&span.start).min(end))?;
     }
     let nothing = || Node {
         at: Position { line: 1, column: 1 },
@@ -111,12 +112,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Node, YamlError> {
 
 /// The text, if it is UTF-8 and holds no NUL: the scanner takes NUL for the end and would drop what follows.
 fn text_of(bytes: &[u8]) -> Result<&str, YamlError> {
-    let place = |valid: &[u8]| {
-        let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        let start = valid.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        let column = String::from_utf8_lossy(&valid[start..]).chars().count() + 1;
-        Position { line: number(line), column: number(column) }
-    };
+    let place = |valid: &[u8]| end_of(&String::from_utf8_lossy(valid));
     if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
         return Err(YamlError { at: place(&bytes[..at]), why: "a NUL byte".to_owned() });
     }
@@ -128,6 +124,19 @@ fn text_of(bytes: &[u8]) -> Result<&str, YamlError> {
         ),
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// Right behind the last character, with the line breaks of YAML. The scanner ends a last line that nobody ended, and
+/// so leaves the text.
+fn end_of(text: &str) -> Position {
+    let is_break = |(at, byte): &(usize, &u8)| match byte {
+        b'\n' => true,
+        b'\r' => text.as_bytes().get(at + 1) != Some(&b'\n'),
+        _ => false,
+    };
+    let breaks = text.as_bytes().iter().enumerate().filter(is_break).count();
+    let last = text.rfind(['\n', '\r']).map_or(text, |at| &text[at + 1..]);
+    Position { line: number(breaks + 1), column: number(last.chars().count() + 1) }
 }
 
 fn position_of(marker: &saphyr_parser::Marker) -> Position {
@@ -153,8 +162,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlError> {
-        let at = position_of(&span.start);
+    fn take(&mut self, event: Event<'_>, at: Position) -> Result<(), YamlError> {
         let fail = |why: &str| Err(YamlError { at, why: why.to_owned() });
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
@@ -271,6 +279,16 @@ mod tests {
         let (line, column, why) = error(b"a: 1\nb: \xffx");
         assert_eq!((line, column), (2, 4));
         assert!(why.contains("0xff"), "{why}");
+        assert_eq!(error(b"a: 1\rb: \xffx").0, 2);
+    }
+
+    #[test]
+    fn a_mistake_at_the_end_stands_in_the_last_line() {
+        let (line, column, _) = error(b"a: 1\r\nb: 'x");
+        assert!(line == 2 && column <= 6, "{line}:{column}");
+        let root = parse(b"a: 1\nb:").unwrap();
+        let Value::Map(entries) = &root.value else { panic!("{root:?}") };
+        assert_eq!(entries[1].1.at.line, 2);
     }
 
     #[test]

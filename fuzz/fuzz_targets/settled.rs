@@ -1,0 +1,7 @@
+//! A policy and paths: see `src/law/settled.rs`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| clawguard_fuzz::law::settled::check(data));

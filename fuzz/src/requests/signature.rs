@@ -1,0 +1,57 @@
+//! What each argument of a judged call usually is, one letter each, so that most calls get past the first errno.
+//!
+//! `p` path, `d` directory or other descriptor, `o` open flags, `m` mode, `a` flags of the `*at` calls, `n` small number,
+//! `h` `struct open_how`, `s` socket address, `t` times, `x` name of an attribute, `v` buffer, `X` `struct xattr_args`,
+//! `A` array of pointers to paths, `z` size.
+
+/// The signature; of a call that is not listed here every argument is anything.
+pub(super) fn of(call: &str) -> &'static [u8] {
+    let signature = match call {
+        "open" => "pom",
+        "creat" | "mkdir" | "chmod" => "pm",
+        "openat" => "dpom",
+        "openat2" => "dphz",
+        "mkdirat" => "dpm",
+        "fchmodat" => "dpm",
+        "mknod" => "pmn",
+        "mknodat" => "dpmn",
+        "symlink" | "rename" | "link" => "pp",
+        "symlinkat" => "pdp",
+        "unlink" | "rmdir" => "p",
+        "unlinkat" => "dpa",
+        "renameat" => "dpdp",
+        "renameat2" => "dpdpn",
+        "linkat" => "dpdpa",
+        "fchmod" => "dm",
+        "fchmodat2" => "dpma",
+        "chown" | "lchown" => "pnn",
+        "fchown" => "dnn",
+        "fchownat" => "dpnna",
+        "utime" | "utimes" => "pt",
+        "futimesat" => "dpt",
+        "utimensat" => "dpta",
+        "truncate" => "pz",
+        "setxattr" | "lsetxattr" => "pxvzn",
+        "fsetxattr" => "dxvzn",
+        "setxattrat" | "getxattrat" => "dpaxXz",
+        "removexattr" | "lremovexattr" => "px",
+        "fremovexattr" => "dx",
+        "removexattrat" => "dpax",
+        "getxattr" | "lgetxattr" => "pxvz",
+        "fgetxattr" => "dxvz",
+        "listxattr" | "llistxattr" => "pvz",
+        "flistxattr" => "dvz",
+        "listxattrat" => "dpavz",
+        "access" => "pn",
+        "faccessat" => "dpn",
+        "faccessat2" => "dpna",
+        "inotify_add_watch" => "dpn",
+        "socket" | "socketpair" => "nnnv",
+        "bind" | "connect" => "dsz",
+        "listen" => "dn",
+        "execve" => "pAA",
+        "execveat" => "dpAAa",
+        _ => "",
+    };
+    signature.as_bytes()
+}
