@@ -290,7 +290,9 @@ ATTEMPT(recursive_search_of_the_home_directory)
 
 ATTEMPT(archive_of_the_home_directory)
 {
-    sh("tar cf all.tar .. ; tar chf links.tar links ; cp -rL .. copy ; cp -a ../secret ../work-evil copy");
+    /* Not through the links to the home directory and to `/`: bare, these would be copied without end. */
+    sh("tar cf all.tar .. ; tar chf links.tar --exclude links/root --exclude links/home links ;"
+       " mkdir copy ; cp -rL ../secret ../work-evil links/ssh links/locked-key copy ; cp -a ../.ssh copy");
     neighbour_sh("tar cf one.tar note && cp -a sub/note copied");
 }
 
