@@ -5,6 +5,7 @@
 
 mod check;
 mod discovery;
+mod documents;
 mod exit;
 mod fallback;
 mod mistakes;
