@@ -323,7 +323,7 @@ ATTEMPT(path_of_the_longest_length, .expect = "EACCES|ENAMETOOLONG")
     strcpy(name + PATH_MAX - 1 - strlen(rest), rest);
     show(open(name, O_RDONLY));
     name[PATH_MAX - 1] = 'x';
-    report(open(name, O_RDONLY));
+    spill(open(name, O_RDONLY));
     memset(name, '/', sizeof name);
     rest = path("work/note");
     strcpy(name + PATH_MAX - 1 - strlen(rest), rest);
@@ -372,7 +372,7 @@ ATTEMPT(path_in_a_file_that_is_cut, .expect = "EACCES|EFAULT")
     char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     show(open(page, O_RDONLY));
     MUST(ftruncate(fd, 0));
-    report(open(page, O_RDONLY));
+    spill(open(page, O_RDONLY));
     neighbour_reads("note");
 }
 
