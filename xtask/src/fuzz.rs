@@ -20,7 +20,6 @@ const ORDINARY: &str = "65534";
 /// What `cargo fuzz` sets, with options that a stable compiler takes: counters for libFuzzer, no sanitizer.
 const RUSTFLAGS: &[&str] = &[
     "--cfg=fuzzing",
-    "-Ccodegen-units=1",
     "-Cforce-frame-pointers=yes",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",

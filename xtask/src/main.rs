@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let outcome = match task.to_str().unwrap_or_default() {
         "ci" => checks()
             .and_then(|()| tests())
-            .and_then(|()| fuzz::fuzz(["--seconds", "8"].map(OsString::from).into_iter()))
+            .and_then(|()| fuzz::fuzz(["--seconds", "5"].map(OsString::from).into_iter()))
             .and_then(|()| e2e())
             .and_then(|()| transparency(std::iter::empty())),
         "check" => checks(),

@@ -13,7 +13,7 @@ use super::world::World;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Target {
-    _confined: Confined,
+    confined: Confined,
     to: ChildStdin,
     from: ChildStdout,
     descriptors: usize,
@@ -47,7 +47,7 @@ impl Target {
         let mut confined = plan.prepare().expect("a sandbox").spawn(command).expect("a target");
         let to = confined.stdin.take().expect("it is piped");
         let from = confined.stdout.take().expect("it is piped");
-        let mut target = Target { _confined: confined, to, from, descriptors: 0 };
+        let mut target = Target { confined, to, from, descriptors: 0 };
         // An empty list, so that every thread has begun.
         let answer = target.perform(&[0, 0, 0, 0, 0, 0]);
         assert!(answer.results.is_empty() && answer.allowed == 0, "the program does not work");
@@ -86,6 +86,14 @@ impl Target {
             assert!(start.elapsed() < PATIENCE, "descriptors are left: {:?}", names());
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // It waits for its next list.
+        let _ = self.confined.kill();
+        let _ = self.confined.wait();
     }
 }
 

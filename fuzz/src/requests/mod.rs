@@ -11,7 +11,7 @@ mod program;
 mod signature;
 mod world;
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use arbitrary::Unstructured;
 
@@ -22,19 +22,25 @@ use self::world::World;
 /// What every secret file holds, and what names in secret directories begin with.
 const CANARY: &[u8] = b"canary-7c9e6679-7425";
 
+/// What lives from one input to the next. The target ends before its world.
 struct Bench {
-    world: World,
     target: Target,
+    world: World,
 }
 
-fn bench() -> &'static Mutex<Bench> {
-    static BENCH: OnceLock<Mutex<Bench>> = OnceLock::new();
-    BENCH.get_or_init(|| {
+static BENCH: Mutex<Option<Bench>> = Mutex::new(None);
+
+impl Bench {
+    fn new() -> Bench {
         abort_when_any_thread_panics();
         let world = World::new();
-        let target = Target::start(&world);
-        Mutex::new(Bench { world, target })
-    })
+        Bench { target: Target::start(&world), world }
+    }
+}
+
+/// Ends the target and removes its world, for those who do not end with their last input.
+pub fn finish() {
+    BENCH.lock().unwrap_or_else(PoisonError::into_inner).take();
 }
 
 fn abort_when_any_thread_panics() {
@@ -47,8 +53,8 @@ fn abort_when_any_thread_panics() {
 
 /// Checks one list of calls.
 pub fn check(data: &[u8]) {
-    let mut bench = bench().lock().unwrap_or_else(PoisonError::into_inner);
-    let Bench { world, target } = &mut *bench;
+    let mut bench = BENCH.lock().unwrap_or_else(PoisonError::into_inner);
+    let Bench { world, target } = bench.get_or_insert_with(Bench::new);
     let Ok(program) = Program::read(&mut Unstructured::new(data), world.root()) else { return };
     if std::env::var_os("CLAWGUARD_FUZZ_SHOW").is_some() {
         eprintln!("{program:#?}");
