@@ -163,7 +163,8 @@ pub(super) fn unlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
         }
         worker.require_at(request, &path, AccessSet::from(Access::Write))?;
         spare_device(worker, request, &path, &stat)?;
-        if found == FileType::Directory {
+        // Without the flag, a directory is EISDIR.
+        if found == FileType::Directory && flags.contains(AtFlags::REMOVEDIR) {
             may_go(worker, request, &path)?;
         }
     }
