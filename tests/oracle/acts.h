@@ -217,9 +217,16 @@ static void act(struct request *r, struct answer *answer)
             keep(r, answer, syscall(SYS_open, r->path1, r->flags, 0644));
         else
 #endif
-        if (r->form == 2)
-            keep(r, answer, syscall(SYS_openat2, r->dir1, r->path1, &how, sizeof how));
-        else
+        if (r->form == 2) {
+            /* openat2(2): EAGAIN is what `..` under RESOLVE_BENEATH or RESOLVE_IN_ROOT gives if anything is renamed then. */
+            long fd = -1;
+            for (int i = 0; i < 1000; i++) {
+                fd = syscall(SYS_openat2, r->dir1, r->path1, &how, sizeof how);
+                if (fd >= 0 || errno != EAGAIN || !(r->number & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
+                    break;
+            }
+            keep(r, answer, fd);
+        } else
             keep(r, answer, syscall(SYS_openat, r->dir1, r->path1, r->flags, 0644));
     } else if (strcmp(call, "close") == 0)
         done(answer, close(r->dir1));

@@ -54,7 +54,12 @@ pub(crate) fn holds(
     linked: &[(u64, u64)],
 ) -> bool {
     match operation.call {
-        Call::Mkdir | Call::Mknod | Call::Symlink | Call::Bind | Call::Unlink | Call::Rmdir => true,
+        Call::Mkdir | Call::Mknod | Call::Bind | Call::Unlink | Call::Rmdir => true,
+        // docs/limits.md, "Links below a block that changes nothing".
+        Call::Symlink => match judge.made(process, operation) {
+            Some(path) => judge.denies(Access::Write, &path) || judge.leads_to_a_pin(&path),
+            None => true,
+        },
         Call::Link | Call::Rename => {
             let is_single =
                 |path: &Vec<Name>| lstat(path).is_none_or(|found| is_single(&found, linked));
@@ -62,7 +67,9 @@ pub(crate) fn holds(
                 Some(names) if names.iter().any(|name| judge.denies(Access::Write, name)) => true,
                 // docs/limits.md, "Files with several names" and "Moving a directory to where less is allowed".
                 Some(names) => {
-                    names.iter().all(is_single) && !judge.only_changes(process, operation)
+                    names.iter().all(is_single)
+                        && !judge.only_changes(process, operation)
+                        && !lstat(&names[0]).is_some_and(|found| found.is_symlink())
                 }
                 // A file that has no name any more, as below.
                 None => false,

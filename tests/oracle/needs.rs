@@ -136,6 +136,14 @@ impl Judge<'_> {
         self.spot(process, operation, 0, Follow::Always, Resolve::default()).ok()
     }
 
+    /// The path that a call makes.
+    pub(crate) fn made(&self, process: &Process, operation: &Operation) -> Option<Vec<Name>> {
+        match self.spot(process, operation, 0, Follow::Never, Resolve::default()) {
+            Ok(Spot::Missing { path, .. }) => Some(path),
+            _ => None,
+        }
+    }
+
     /// An operation on an object that must exist.
     fn on_object(
         &self,

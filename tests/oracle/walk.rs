@@ -243,6 +243,10 @@ impl Process {
             });
         }
         match held.path {
+            // A slash alone asks for a directory, and for no leave to search it.
+            Some(path) if held.kind == Kind::Directory && rest.iter().all(|byte| *byte == b'/') => {
+                Ok(Spot::Found { path, kind: held.kind, last: Last::Magic, has_slash: true })
+            }
             _ if held.kind != Kind::Directory => Err(ENOTDIR),
             None => Ok(Spot::Elsewhere),
             Some(base) => {
