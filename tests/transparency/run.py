@@ -50,7 +50,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
     whom = "both" if os.geteuid() == 0 else "ordinary"
-    jobs = (os.cpu_count() or 1) + 1
+    jobs = 2 * (os.cpu_count() or 1)
     parser.add_argument("--shim", type=Path, default=target / "release/clawguard-exec", metavar="PATH")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], metavar="SUITE[/UNIT],...")
     parser.add_argument("--user", choices=["root", "ordinary", "both"], default=whom)
