@@ -1,6 +1,7 @@
 /* Supervisor: its place. The listener answers for everybody, so it must not be found, nor be replaced; and a filter or a
  * domain of the target's own only takes away. */
 #include "attempt.h"
+#include "children.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -11,31 +12,6 @@
 #define SYS_landlock_create_ruleset 444
 #define SYS_landlock_restrict_self 446
 #endif
-
-/* The secret is tried, and then the neighbour. */
-static void try_both(void)
-{
-    show(open(path("secret/key"), O_RDONLY));
-    neighbour_reads("note");
-}
-
-/* A child that does what may never end. */
-static pid_t child_of(void (*act)(void))
-{
-    fflush(stdout);
-    pid_t child = (pid_t)MUST(fork());
-    if (child == 0) {
-        act();
-        _exit(0);
-    }
-    return child;
-}
-
-static void end(pid_t child)
-{
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-}
 
 #define RECEIVE _IOWR('!', 0, struct seccomp_notif)
 #define SEND _IOWR('!', 1, struct seccomp_notif_resp)

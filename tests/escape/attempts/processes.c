@@ -1,6 +1,7 @@
 /* Processes: those outside, and what rules them; those that outlive the command, or hide. The outsider has a secret in its
  * environment and its memory, `secret/key` as descriptor 20, and `secret` as its working directory. */
 #include "attempt.h"
+#include "children.h"
 
 #include <linux/kcmp.h>
 #include <sys/prctl.h>
@@ -10,29 +11,8 @@
 
 #define OUTSIDERS_SECRET 20
 
-static int pidfd(pid_t pid)
-{
-    return (int)MUST(syscall(SYS_pidfd_open, pid, 0));
-}
-
-/* An allowed neighbour: a child of one's own that sleeps, with the same memory. */
+/* What a neighbour has where the outsider has its secret. */
 static char word[64] = "neighbour";
-
-static pid_t sleeper(void)
-{
-    fflush(stdout);
-    pid_t child = (pid_t)MUST(fork());
-    if (child == 0)
-        for (;;)
-            pause();
-    return child;
-}
-
-static void end(pid_t child)
-{
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-}
 
 /* Sight. */
 ATTEMPT(process_vm_readv_of_the_outsider, .expect = "EPERM", .with = OUTSIDER)

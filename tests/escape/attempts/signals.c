@@ -1,29 +1,8 @@
 /* Processes outside: signals to them, by every call and by the kernel on one's behalf, and their limits and priorities. */
 #include "attempt.h"
+#include "children.h"
 
 #include <sys/resource.h>
-
-static int pidfd(pid_t pid)
-{
-    return (int)MUST(syscall(SYS_pidfd_open, pid, 0));
-}
-
-/* An allowed neighbour: a child of one's own that sleeps. */
-static pid_t sleeper(void)
-{
-    fflush(stdout);
-    pid_t child = (pid_t)MUST(fork());
-    if (child == 0)
-        for (;;)
-            pause();
-    return child;
-}
-
-static void end(pid_t child)
-{
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-}
 
 /* Signals. */
 #define SIGNALS(NAME, CALL)                                                                                            \

@@ -1,35 +1,11 @@
 /* Supervisor: to block it, to flood it, to take its place, to be forgotten by it, and to end it. While it is kept busy, a
  * blocked file must stay blocked and an allowed one must open. */
 #include "attempt.h"
+#include "children.h"
 
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-
-/* The secret is tried, and then the neighbour. */
-static void try_both(void)
-{
-    show(open(path("secret/key"), O_RDONLY));
-    neighbour_reads("note");
-}
-
-/* A child that does what may never end. */
-static pid_t child_of(void (*act)(void))
-{
-    fflush(stdout);
-    pid_t child = (pid_t)MUST(fork());
-    if (child == 0) {
-        act();
-        _exit(0);
-    }
-    return child;
-}
-
-static void end(pid_t child)
-{
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-}
 
 static void open_fifo(void)
 {
