@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::running::{Running, each, eventually, script, signal, stat, state};
+use crate::support::User;
 
 #[test]
 fn session_and_process_group_stay() {
@@ -120,15 +121,19 @@ fn a_shell_stops_a_job_and_takes_it_up_again() {
     });
 }
 
-/// As in a container that was entered without a new session: the leaders are outside, and have the number 0.
-const IN_A_CONTAINER: &str =
-    "set -- unshare --user --map-current-user --pid --fork --mount-proc \"$@\"";
+/// As in a container that was entered without a new session: the leaders are outside, and have the number 0. Whoever is
+/// not root needs a user namespace for it.
+const IN_A_CONTAINER: &[&str] = &["unshare", "--pid", "--fork", "--mount-proc"];
+const IN_ONES_OWN: &[&str] =
+    &["unshare", "--user", "--map-current-user", "--pid", "--fork", "--mount-proc"];
 
 #[test]
 fn a_process_group_and_session_whose_leaders_are_outside_the_process_namespace_are_kept() {
     each(|world| {
         let text = "ps -o sid= -o pgid= -p $$ | tr -s ' '; cat ~/policy.yaml; exit 3";
-        let ran = script(&world, text).after(IN_A_CONTAINER).run().ends(3);
+        let is_root = User::current().uid == 0;
+        let starter = if is_root { IN_A_CONTAINER } else { IN_ONES_OWN };
+        let ran = script(&world, text).started_by(starter).run().ends(3);
         assert_eq!(ran.stdout, " 0 0\n");
         assert!(ran.stderr.contains("Permission denied"), "{}", ran.stderr);
     });

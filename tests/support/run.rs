@@ -17,6 +17,7 @@ pub(crate) struct Shim<'w> {
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
     prelude: Option<String>,
+    starter: Vec<&'static str>,
     has_terminal: bool,
     cwd: String,
     input: Vec<u8>,
@@ -43,6 +44,7 @@ impl World {
             arguments: Vec::new(),
             variables: Vec::new(),
             prelude: None,
+            starter: Vec::new(),
             has_terminal: false,
             cwd: "~/work".to_owned(),
             input: Vec::new(),
@@ -97,6 +99,12 @@ impl Shim<'_> {
         self
     }
 
+    /// By a program that starts it, as the user who runs the suite and before the user is changed.
+    pub(crate) fn started_by(mut self, starter: &[&'static str]) -> Self {
+        self.starter = starter.to_vec();
+        self
+    }
+
     /// In a new session with a pseudo-terminal of its own, which script(1) makes. The shim then is a grandchild.
     pub(crate) fn in_terminal(mut self) -> Self {
         self.has_terminal = true;
@@ -130,7 +138,7 @@ impl Shim<'_> {
     /// Starts it with pipes for the three standard descriptors.
     pub(crate) fn start(self) -> Child {
         let world = self.world;
-        let mut words: Vec<OsString> = Vec::new();
+        let mut words: Vec<OsString> = self.starter.iter().map(OsString::from).collect();
         if world.user.is_other {
             let uid = world.user.uid.to_string();
             let switch = ["setpriv", "--reuid", &uid, "--regid", &uid, "--clear-groups"];
