@@ -164,7 +164,11 @@ pub(super) fn unlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
         worker.require_at(request, &path, AccessSet::from(Access::Write))?;
         spare_device(worker, request, &path, &stat)?;
         // Without the flag, a directory is EISDIR.
-        if found == FileType::Directory && flags.contains(AtFlags::REMOVEDIR) {
+        if flags.contains(AtFlags::REMOVEDIR) {
+            if found != FileType::Directory {
+                // Not left to the kernel: what stands there by then was not asked for.
+                return Err(Errno::NOTDIR);
+            }
             may_go(worker, request, &path)?;
         }
     }
