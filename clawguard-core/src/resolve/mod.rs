@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod builtin;
+mod existing;
 pub(crate) mod folding;
 mod host;
 mod links;
