@@ -120,5 +120,7 @@ pub use self::policy::{
     Effect, Environment, JournalPlace, Listen, Logging, Mistake, MistakeKind, Origin, Pattern,
     PatternError, PatternErrorKind, Place, Policy, PolicyError, Preset, Rule, Temporary,
 };
-pub use self::resolve::{Host, HostError, Links, ResolvedEnvironment, ResolvedPolicy};
+pub use self::resolve::{
+    Host, HostError, Links, Removal, ResolvedEnvironment, ResolvedPolicy, removed_by_default,
+};
 pub use self::syscalls::Arch;

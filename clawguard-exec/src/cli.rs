@@ -80,6 +80,11 @@ pub(crate) struct PolicyArguments {
     /// Block a path, for these accesses (default: rwx); may repeat
     #[arg(long, value_name = "PATH[:rwx]", global = true)]
     pub(crate) block: Vec<OsString>,
+
+    /// Hand this variable on although the policy or the list of secrets takes it away; `*` at either end takes the rest
+    /// of a name; may repeat
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) keep_env: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,8 +1,12 @@
 //! `plan`: who enforces each rule, and what the kernel will be told.
 
+use std::ffi::OsStr;
 use std::io::Write;
 
-use clawguard_core::{DeniedCall, Host, KernelSupport, LandlockRule, Loose, Plan, TrappedCalls};
+use clawguard_core::{
+    DeniedCall, Host, KernelSupport, LandlockRule, Loose, Plan, Removal, ResolvedEnvironment,
+    TrappedCalls, escape,
+};
 use serde::Serialize;
 
 use crate::cli::{Cli, PlanArguments};
@@ -41,6 +45,7 @@ struct Document {
     scopes: Vec<&'static str>,
     trapped_calls: Vec<TrappedRow>,
     denied_calls: Vec<CallRow>,
+    environment: EnvironmentRows,
     not_enforced: Vec<String>,
     denied_more: Vec<String>,
     lints: Vec<LintRow>,
@@ -86,6 +91,26 @@ struct CallRow {
     when: String,
     errno: String,
     forbids: &'static str,
+}
+
+#[derive(Serialize)]
+struct EnvironmentRows {
+    removed: Vec<RemovedRow>,
+    set: Vec<SetRow>,
+}
+
+/// A variable that is not handed on. Never its value.
+#[derive(Serialize)]
+struct RemovedRow {
+    name: String,
+    by: &'static str,
+    why: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct SetRow {
+    name: String,
+    value: String,
 }
 
 #[derive(Serialize)]
@@ -136,6 +161,7 @@ fn document(plan: &Plan) -> Document {
         denied_calls: calls
             .map(|DeniedCall { call, when, errno, forbids }| CallRow { call, when, errno, forbids })
             .collect(),
+        environment: environment(policy.environment()),
         not_enforced: plan.left_open(),
         denied_more: plan.denied_more(),
         lints: plan
@@ -182,6 +208,14 @@ fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
     section(out, open, plan.left_open())?;
     section(out, denied, plan.denied_more())?;
     loose(plan, out)?;
+    let EnvironmentRows { removed, set } = environment(policy.environment());
+    let removed = removed.iter().map(|row| {
+        let RemovedRow { name, by: _, why } = row;
+        format!("{name}: {}", why.unwrap_or("the policy removes it"))
+    });
+    section(out, "Variables that are not handed on", removed)?;
+    let set = set.iter().map(|row| format!("{}={}", row.name, row.value));
+    section(out, "Variables that are set", set)?;
     let rule = |rule: &LandlockRule| format!("{}: {}", rule.path, rule.rights().join(" "));
     section(out, "Landlock rules", plan.landlock_rules().iter().map(rule))?;
     writeln!(
@@ -204,6 +238,20 @@ fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
         out,
         "  foreign architectures and x32, and calls unknown to this version: killed or ENOSYS"
     )
+}
+
+fn environment(environment: &ResolvedEnvironment) -> EnvironmentRows {
+    let text = |text: &OsStr| escape(text.as_encoded_bytes());
+    let removed = environment.remove.iter().map(|(name, removal)| {
+        let (by, why) = match removal {
+            Removal::Policy => ("policy", None),
+            Removal::Default { why, .. } => ("default", Some(*why)),
+        };
+        RemovedRow { name: text(name), by, why }
+    });
+    let set = environment.set.iter();
+    let set = set.map(|(name, value)| SetRow { name: text(name), value: text(value) });
+    EnvironmentRows { removed: removed.collect(), set: set.collect() }
 }
 
 /// Who enforces, and the rules that are more than the kernel's.

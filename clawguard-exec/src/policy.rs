@@ -15,6 +15,9 @@ use crate::report;
 pub(crate) fn resolve(cli: &Cli, host: &Host) -> Result<ResolvedPolicy, Failure> {
     let mut policy = Policy::locate(host, cli.policy.policy.as_deref())?;
     add_rules(&mut policy, &cli.policy)?;
+    for name in &cli.policy.keep_env {
+        policy.keep_variable(name);
+    }
     policy.log_to(journal(cli, host));
     if !cli.quiet {
         report::line(&format!("policy: {}", name(&policy)));

@@ -104,6 +104,14 @@ fn tell(plan: &Plan, cli: &Cli) {
     for open in open {
         report::line(&format!("not enforced{mode}: {open}"));
     }
+    let removed = plan.policy().environment().remove.keys();
+    let removed: Vec<String> = removed.map(|name| escape(name.as_bytes())).collect();
+    if !removed.is_empty() && !cli.quiet {
+        report::line(&format!(
+            "variables not handed on: {} (to keep one: --keep-env NAME)",
+            removed.join(", ")
+        ));
+    }
     // A rule that grants nothing is not seen in the kernel's answers.
     for lint in plan.unfollowed_links() {
         report::line(&format!("warning: {}", lint.text));

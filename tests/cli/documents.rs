@@ -108,3 +108,14 @@ fn every_link_of_the_documents_leads_to_a_file_and_a_heading() {
     }
     assert!(links > 30, "{links}");
 }
+
+#[test]
+fn the_list_of_variables_is_the_one_that_is_in_force() {
+    let text = read(&top().join("docs/environment.md"));
+    let written: Vec<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | "))
+        .collect();
+    let in_force: Vec<(&str, &str)> = clawguard_core::removed_by_default().collect();
+    assert_eq!(written, in_force);
+}

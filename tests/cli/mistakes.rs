@@ -52,6 +52,10 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
         &["policy.yaml:3:5: ", "`kepe`", "`keep`"],
     );
     refused(
+        "security:\n  environment:\n    remove: [A*B]\n",
+        &["policy.yaml:3:14: ", "`A*B`", "`*` at either end"],
+    );
+    refused(
         "security:\n  network:\n    listne: any\n",
         &["policy.yaml:3:5: ", "`listne`", "`listen`"],
     );

@@ -19,7 +19,9 @@ fn the_first_command_runs_confined() {
     shell.args(["-c", &format!("{shim} {line}")]).current_dir(&clone);
     // A home directory of its own: the newcomer's is not read, whatever is in it.
     let home = tempfile::tempdir().unwrap();
-    let output = shell.env("HOME", home.path()).output().unwrap();
+    // Nor are his variables, of which some may not be handed on.
+    let path = std::env::var_os("PATH").unwrap();
+    let output = shell.env_clear().env("PATH", path).env("HOME", home.path()).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     assert_eq!(stderr.matches("ermission denied").count(), 3, "{stderr}");

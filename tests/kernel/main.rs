@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod descriptors;
+mod environment;
 mod files;
 mod guards;
 mod jobs;

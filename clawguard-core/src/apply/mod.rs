@@ -29,7 +29,7 @@ pub use self::steps::Step;
 use self::steps::Steps;
 use crate::journal::{JournalError, Summary};
 use crate::path::AbsPath;
-use crate::resolve::ResolvedEnvironment;
+use crate::resolve::{Removal, ResolvedEnvironment};
 use crate::supervise::Supervisor;
 
 /// Everything that confines a process, made beforehand; the last stage of the pipeline.
@@ -237,8 +237,13 @@ fn confine_child(steps: &mut Steps, reporter: &Reporter) -> io::Result<()> {
 }
 
 fn apply_environment(environment: &ResolvedEnvironment, command: &mut Command) {
-    for name in &environment.remove {
-        command.env_remove(name);
+    for (name, removal) in &environment.remove {
+        let is_set = command.get_envs().any(|(own, value)| own == name && value.is_some());
+        match removal {
+            // Whoever calls this library and sets it himself means it.
+            Removal::Default { .. } if is_set => {}
+            Removal::Default { .. } | Removal::Policy => drop(command.env_remove(name)),
+        }
     }
     for (name, value) in &environment.set {
         command.env(name, value);

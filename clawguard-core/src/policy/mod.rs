@@ -111,6 +111,12 @@ impl Policy {
         self.journal = place;
     }
 
+    /// Hands a variable on although the default list or the policy would not; `*` at either end takes the rest of a
+    /// name.
+    pub fn keep_variable(&mut self, name: impl Into<String>) {
+        self.environment.keep.insert(name.into());
+    }
+
     /// The rules, in the order in which they were written; those of presets are not among them.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {

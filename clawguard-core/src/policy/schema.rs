@@ -293,12 +293,31 @@ impl Reader {
     fn environment(&mut self, node: &Node, environment: &mut Environment) {
         for (key, name, node) in self.entries(node, "environment", ENVIRONMENT) {
             match name.as_str() {
-                "keep" => environment.keep.extend(self.names("keep", &node)),
-                "remove" => environment.remove.extend(self.names("remove", &node)),
+                "keep" => environment.keep.extend(self.variable_names("keep", &node)),
+                "remove" => environment.remove.extend(self.variable_names("remove", &node)),
                 "set" => self.variables("set", &node, environment),
                 _ => self.unknown(key.at, &name, ENVIRONMENT, &["keep", "remove", "set"]),
             }
         }
+    }
+
+    /// Names, each perhaps with a `*` at either end.
+    fn variable_names(&mut self, key: &str, node: &Node) -> Vec<String> {
+        let mut names = Vec::new();
+        for item in self.list(key, node) {
+            let before = self.mistakes.len();
+            let name = self.text(key, &item);
+            if self.mistakes.len() > before {
+                continue;
+            }
+            let middle = name.strip_prefix('*').unwrap_or(&name);
+            let middle = middle.strip_suffix('*').unwrap_or(middle);
+            match name.is_empty() || middle.contains(['*', '=', '\0']) {
+                true => self.wrong_type(key, &item, "names of variables, with `*` at either end"),
+                false => names.push(name),
+            }
+        }
+        names
     }
 
     fn variables(&mut self, key: &'static str, node: &Node, environment: &mut Environment) {

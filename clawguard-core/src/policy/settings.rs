@@ -23,9 +23,10 @@ pub enum Temporary {
 /// Changes to the environment of the command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
-    /// Variables that stay although a default would remove them.
+    /// Variables that stay although `remove` or the default list would take them; `*` at either end of a name takes
+    /// the rest of it.
     pub keep: BTreeSet<String>,
-    /// Variables that are removed; `*` at the end takes the rest of a name.
+    /// Variables that are removed; `*` as in `keep`.
     pub remove: BTreeSet<String>,
     /// Variables that are set. `~` and variables are expanded as in a pattern.
     pub set: BTreeMap<String, (String, Origin)>,

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod builtin;
+mod environment;
 mod existing;
 pub(crate) mod folding;
 mod host;
@@ -17,10 +18,10 @@ pub(crate) mod temporary;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use self::environment::{Removal, ResolvedEnvironment, removed_by_default};
 pub use self::host::{Host, HostError};
 pub(crate) use self::links::AtFront;
 pub use self::links::Links;
@@ -49,15 +50,6 @@ pub struct ResolvedPolicy {
     pub(crate) uid: u32,
     presets: Vec<&'static str>,
     command: Option<Found>,
-}
-
-/// What changes in the command's environment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ResolvedEnvironment {
-    /// Variables that are set.
-    pub set: Vec<(OsString, OsString)>,
-    /// Variables that are removed.
-    pub remove: Vec<OsString>,
 }
 
 impl Policy {

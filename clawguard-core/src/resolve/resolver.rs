@@ -3,20 +3,19 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
 use super::host::Host;
 use super::links::{AtFront, Links};
 use super::program::{Found, Program};
 use super::spell::{self, Purpose, Spelled};
-use super::{ResolvedEnvironment, ResolvedPolicy, builtin, folding};
+use super::{ResolvedEnvironment, ResolvedPolicy, builtin, environment, folding};
 use crate::access::{Access, AccessSet};
 use crate::decide::{Decider, Folding, Law};
 use crate::path::AbsPath;
 use crate::policy::{
-    Component, Effect, Environment, Mistake, Origin, Pattern, Policy, PolicyError, Preset, Rule,
-    Temporary, preset,
+    Component, Effect, Mistake, Origin, Pattern, Policy, PolicyError, Preset, Rule, Temporary,
+    preset,
 };
 
 /// Which paths the target could change, at most.
@@ -276,39 +275,8 @@ impl Resolver {
     }
 
     fn environment(&self, program: &Program) -> Result<ResolvedEnvironment, Vec<Mistake>> {
-        let mut resolved = ResolvedEnvironment::default();
-        let of_presets = self.presets.iter().map(|preset| &preset.environment);
-        let mut mistakes = Vec::new();
-        // The user's own word comes last and wins.
-        for environment in of_presets.chain([&self.policy.environment]) {
-            for (name, (value, origin)) in &environment.set {
-                match spell::text(value, origin, &self.host, program) {
-                    Ok(Some(value)) => resolved.set.push((name.into(), value)),
-                    Ok(None) => {}
-                    Err(mistake) => mistakes.push(mistake),
-                }
-            }
-        }
-        if let Some(directory) = &self.host.temporary {
-            resolved.set.push(("TMPDIR".into(), directory.as_path().as_os_str().to_owned()));
-        }
-        resolved.remove = removed(&self.host, &self.policy.environment);
-        if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
+        environment::resolve(&self.host, &self.presets, &self.policy.environment, program)
     }
-}
-
-/// The variables of the host that the policy removes and does not keep or set.
-fn removed(host: &Host, environment: &Environment) -> Vec<OsString> {
-    let matches = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
-        Some(front) => name.starts_with(front),
-        None => name == pattern,
-    };
-    let any = |patterns: &BTreeSet<String>, name: &OsStr| {
-        name.to_str().is_some_and(|name| patterns.iter().any(|pattern| matches(pattern, name)))
-    };
-    let is_removed =
-        |name: &&OsString| any(&environment.remove, name) && !any(&environment.keep, name);
-    host.environment.keys().filter(is_removed).cloned().collect()
 }
 
 /// The rule that stands for the working directory's pin; it grants and denies nothing.

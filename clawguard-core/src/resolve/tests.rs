@@ -9,7 +9,7 @@ use crate::access::{Access, AccessSet};
 use crate::decide::Folding;
 use crate::path::AbsPath;
 use crate::policy::Policy;
-use crate::resolve::{Host, ResolvedPolicy};
+use crate::resolve::{Host, Removal, ResolvedPolicy};
 
 fn host(home: &str) -> Host {
     Host {
@@ -157,7 +157,7 @@ fn the_environment_is_expanded_and_the_users_word_comes_last() {
     assert_eq!(value("TMPDIR").as_deref(), Some("/tmp/private"));
     assert_eq!(value("WHO").as_deref(), Some("/home/nobody-here/x-1000"));
     assert_eq!(value("PLAIN").as_deref(), Some("a~b"));
-    assert_eq!(environment.remove, ["A_KEY"]);
+    assert_eq!(environment.remove, [("A_KEY".into(), Removal::Policy)].into());
 }
 
 #[test]
