@@ -49,6 +49,8 @@ struct State {
     live: Live,
     /// Nothing beneath is decided otherwise: a walk may end here.
     is_final: bool,
+    /// And does no rule beneath give a better reason than that nothing allows it?
+    is_told: bool,
 }
 
 /// Decides paths by the law; keeps what it learned.
@@ -92,7 +94,7 @@ impl Decider {
 
     /// The state at a path, or one above it beneath which every path is decided alike.
     pub(crate) fn walk(&mut self, path: &AbsPath) -> StateId {
-        self.walk_while(path, |state| !state.is_final)
+        self.walk_while(path, |state| !state.is_told)
     }
 
     /// The state at a path itself: what matches here and beneath, not only what is decided.
@@ -269,12 +271,14 @@ impl Decider {
         let settled =
             |access: Access| standings[access.index()].is_settled(access, live, Guards::All);
         let is_final = Access::ALL.into_iter().all(settled);
+        let is_named = |access: Access| standings[access.index()].is_named(access, live);
+        let is_told = is_final && Access::ALL.into_iter().all(is_named);
         let key = Key { nodes: nodes.into_boxed_slice(), standings };
         if let Some(id) = self.ids.get(&key) {
             return *id;
         }
         let id = StateId(u32::try_from(self.states.len()).unwrap_or(u32::MAX));
-        self.states.push(State { key: key.clone(), live, is_final });
+        self.states.push(State { key: key.clone(), live, is_final, is_told });
         self.ids.insert(key, id);
         id
     }

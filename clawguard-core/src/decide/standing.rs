@@ -131,6 +131,15 @@ impl Standing {
         }
     }
 
+    /// Is a rule the reason, or can none beneath be? What nothing allows may still be blocked by name further down, and
+    /// then a person wants that line.
+    pub(crate) fn is_named(self, access: Access, live: Live) -> bool {
+        self.guard.is_some()
+            || self.block != Block::None
+            || self.cover.is_some()
+            || !live.denies(access, Guards::All)
+    }
+
     /// May any path beneath, or this one, be allowed?
     pub(crate) fn may_allow(self, access: Access, live: Live) -> bool {
         self.verdict().is_allowed() || !self.is_settled(access, live, Guards::All)

@@ -53,6 +53,19 @@ fn allowed(rules: &[(Effect, &str, &str)], path: &str) -> bool {
 use Effect::{Allowed as A, Blocked as B};
 
 #[test]
+fn a_block_is_the_reason_also_where_nothing_is_allowed_anyway() {
+    let policy = resolve(&[(A, "rwx", "/w"), (B, "rwx", "/h/.ssh"), (B, "r", "**/.env")]);
+    let why = |path: &str, access| {
+        let path = AbsPath::parse(path).unwrap();
+        policy.reason(policy.decider().decide(&path).verdict(access))
+    };
+    assert_eq!(why("/h/.ssh/id", Access::Read), "blocked rwx `/h/.ssh` (command line test)");
+    assert_eq!(why("/x/y/.env", Access::Read), "blocked r `**/.env` (command line test)");
+    assert_eq!(why("/x/y/.env", Access::Write), "nothing allows it");
+    assert_eq!(why("/h/.sshd", Access::Read), "nothing allows it");
+}
+
+#[test]
 fn every_row_of_the_table_in_the_law_holds() {
     let env = [(A, "rwx", "/w"), (B, "rwx", "**/.env")];
     assert!(!allowed(&env, "/w/a/.env"));

@@ -156,10 +156,6 @@ impl Secrets {
                 rules.push(secret);
             }
         }
-        // Where nothing is allowed a decision does not look at the blocks.
-        if let Ok(everything) = Pattern::parse(b"/**", Place::File) {
-            policy.allow(everything, AccessSet::ALL, origin);
-        }
         let policy = policy.resolve(host)?;
         let decider = policy.decider();
         Ok(Secrets { policy, decider, rules })
