@@ -68,13 +68,20 @@ pub(super) fn resolve(
         return Err(mistakes);
     }
     let kept: Vec<&BTreeSet<String>> = of_presets.map(|environment| &environment.keep).collect();
-    let removal = |name: &OsString| Some((name.clone(), removal(name, own, &kept)?));
+    // Read once: there are as many variables as lines.
+    let default: Vec<(&str, &str)> = removed_by_default().collect();
+    let removal = |name: &OsString| Some((name.clone(), removal(name, own, &kept, &default)?));
     let remove = host.environment.keys().filter_map(removal).collect();
     Ok(ResolvedEnvironment { set, remove })
 }
 
 /// Who takes this variable away, if anybody does.
-fn removal(name: &OsStr, own: &Environment, of_presets: &[&BTreeSet<String>]) -> Option<Removal> {
+fn removal(
+    name: &OsStr,
+    own: &Environment,
+    of_presets: &[&BTreeSet<String>],
+    default: &[(&'static str, &'static str)],
+) -> Option<Removal> {
     let any = |entries: &BTreeSet<String>| entries.iter().any(|entry| takes(entry, name));
     if any(&own.keep) {
         return None;
@@ -85,9 +92,8 @@ fn removal(name: &OsStr, own: &Environment, of_presets: &[&BTreeSet<String>]) ->
     if of_presets.iter().any(|keep| any(keep)) {
         return None;
     }
-    removed_by_default()
-        .find(|(entry, _)| takes(entry, name))
-        .map(|(entry, why)| Removal::Default { entry, why })
+    let taken = default.iter().find(|(entry, _)| takes(entry, name));
+    taken.map(|&(entry, why)| Removal::Default { entry, why })
 }
 
 /// Does an entry of a list mean this variable?
@@ -117,7 +123,8 @@ mod tests {
     fn is_removed(name: &str, keep: &[&str], remove: &[&str], preset: &[&str]) -> bool {
         let own =
             Environment { keep: entries(keep), remove: entries(remove), ..Default::default() };
-        removal(OsStr::new(name), &own, &[&entries(preset)]).is_some()
+        let default: Vec<_> = removed_by_default().collect();
+        removal(OsStr::new(name), &own, &[&entries(preset)], &default).is_some()
     }
 
     #[test]
@@ -168,7 +175,8 @@ mod tests {
     #[test]
     fn a_name_that_is_not_text_is_a_name_all_the_same() {
         let name = OsString::from_vec(b"\xff_TOKEN".to_vec());
-        assert!(removal(&name, &Environment::default(), &[]).is_some());
+        let default: Vec<_> = removed_by_default().collect();
+        assert!(removal(&name, &Environment::default(), &[], &default).is_some());
     }
 
     #[test]
