@@ -6,7 +6,6 @@
 //! unescaped, and the places of [`JournalPlace::guarded`] are to be guarded from it.
 
 #![forbid(unsafe_code)]
-#![allow(dead_code, unused_imports, reason = "not yet called by the supervisor")]
 
 mod advice;
 mod event;
@@ -29,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, SystemTime};
 
-pub(crate) use self::event::{Event, Kind, MAX_ARGUMENTS, Outcome};
+pub(crate) use self::event::{Event, Kind, Outcome};
 use self::event::{FLOOR, cut};
 use self::store::{Limits, Sink, Store};
 pub use self::summary::Summary;
