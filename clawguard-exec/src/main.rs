@@ -7,9 +7,11 @@
 mod check;
 mod cli;
 mod exit;
+mod journal;
 mod json;
 #[allow(dead_code, unused_imports, reason = "until the tasks that use it are here")]
 mod known;
+mod log;
 #[allow(dead_code, reason = "until the tasks that use it are here")]
 mod paint;
 mod plan;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     };
     let outcome = match &cli.task {
         Some(Task::Check(arguments)) => check::check(&cli, arguments),
+        Some(Task::Log(arguments)) => log::log(&cli, arguments),
         Some(Task::Plan(arguments)) => plan::plan(&cli, arguments),
         Some(Task::Presets(arguments)) => presets::presets(arguments),
         None => run::run(&cli),
