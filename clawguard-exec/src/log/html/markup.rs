@@ -49,7 +49,7 @@ impl Markup {
     pub(super) fn count(&mut self, number: u64) -> &mut Markup {
         let digits = number.to_string();
         for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at) % 3 == 0 {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
                 self.0.push('\u{202f}');
             }
             self.0.push(digit);
