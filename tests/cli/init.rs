@@ -208,6 +208,15 @@ fn where_the_working_directory_will_not_do_a_directory_of_its_own_is_named() {
 }
 
 #[test]
+fn what_a_mode_does_not_enforce_is_said() {
+    let world = machine();
+    let ran = world.init(&[]).run().works();
+    assert!(!ran.stdout.contains("Not enforced here"), "{ran:#?}");
+    let ran = world.init(&["--mode", "kernel", "--output", "~/kernel.yaml"]).run().works();
+    ran.prints(["\nNot enforced here\n", "clawguard-exec --mode kernel --policy "]);
+}
+
+#[test]
 fn openclaws_configuration_is_read_and_not_believed() {
     let world = machine();
     let config = "~/.openclaw/openclaw.json";

@@ -166,7 +166,8 @@ fn what_cannot_be_written_whole_is_not_there() {
 #[test]
 fn options_of_other_tasks_are_refused() {
     let world = World::mine();
-    for words in [["--policy", "p.yaml"], ["--allow", "/x"], ["--block", "/x"]] {
+    for words in [["--policy", "p.yaml"], ["--allow", "/x"], ["--block", "/x"], ["--keep-env", "X"]]
+    {
         let ran = world.shim_with(["init"]).args(words).run().ends(125);
         ran.says([format!("init does not take {}", words[0])]);
     }

@@ -31,7 +31,7 @@ use self::error::InitError;
 use self::machine::Machine;
 use self::place::Destination;
 use self::proof::{Opened, Proof};
-use crate::cli::Cli;
+use crate::cli::{Cli, ModeArgument};
 use crate::exit::{Exit, Failure};
 use crate::known;
 
@@ -78,6 +78,8 @@ struct Made {
     text: String,
     draft: Draft,
     opened: Vec<Opened>,
+    /// In which it would be enforced.
+    mode: ModeArgument,
     not_enforced: Vec<String>,
     remarks: Vec<String>,
 }
@@ -88,6 +90,7 @@ pub(crate) fn init(cli: &Cli, arguments: &InitArguments) -> Result<Exit, Failure
         (policy.policy.is_some(), "--policy"),
         (!policy.allow.is_empty(), "--allow"),
         (!policy.block.is_empty(), "--block"),
+        (!policy.keep_env.is_empty(), "--keep-env"),
     ];
     if let Some((_, option)) = refused.into_iter().find(|(is_given, _)| *is_given) {
         return Err(InitError::Option(option).into());
@@ -98,7 +101,7 @@ pub(crate) fn init(cli: &Cli, arguments: &InitArguments) -> Result<Exit, Failure
         false => Some(Destination::choose(&host, arguments.output.as_deref())?),
     };
     let machine = Machine::look(&host, arguments)?;
-    let made = make(&host, &machine)?;
+    let made = make(&host, &machine, cli.mode)?;
     if let Some(destination) = &destination {
         destination.write(&made.text)?;
     }
@@ -119,7 +122,7 @@ pub(crate) fn init(cli: &Cli, arguments: &InitArguments) -> Result<Exit, Failure
 }
 
 /// Makes the text, and proves it.
-fn make(host: &Host, machine: &Machine) -> Result<Made, InitError> {
+fn make(host: &Host, machine: &Machine, mode: ModeArgument) -> Result<Made, InitError> {
     let mut draft = Draft::new(host, machine)?;
     let mut remarks = machine.remarks.clone();
     let mut proof = Proof::new(&text::render(machine, &draft, &[]), host, machine)?;
@@ -139,6 +142,6 @@ fn make(host: &Host, machine: &Machine) -> Result<Made, InitError> {
     let proof = Proof::new(&text, host, machine)?;
     proof.check(machine, &opened)?;
     remarks.extend(proof.cannot_start(machine));
-    let not_enforced = proof.not_enforced();
-    Ok(Made { text, draft, opened, not_enforced, remarks })
+    let not_enforced = proof.not_enforced(mode.into());
+    Ok(Made { text, draft, opened, mode, not_enforced, remarks })
 }

@@ -139,15 +139,14 @@ impl Proof {
         machine.agents.iter().filter_map(look).collect()
     }
 
-    /// What this kernel would not enforce, or why nothing would start.
-    pub(super) fn not_enforced(self) -> Vec<String> {
+    /// What this kernel would not enforce in this mode, or why nothing would start.
+    pub(super) fn not_enforced(self, mode: Mode) -> Vec<String> {
         let nothing = |error: &dyn std::error::Error| format!("no command starts here: {error}");
         let kernel = match KernelSupport::probe() {
             Ok(kernel) => kernel,
             Err(error) => return vec![nothing(&error)],
         };
-        let of_policy = |(_, policy): (_, ResolvedPolicy)| match policy.compile(&kernel, Mode::Auto)
-        {
+        let of_policy = |(_, policy): (_, ResolvedPolicy)| match policy.compile(&kernel, mode) {
             Ok(plan) => plan.left_open(),
             Err(error) => vec![nothing(&error)],
         };

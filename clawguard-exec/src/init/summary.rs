@@ -14,6 +14,7 @@ use super::names;
 use super::place::Destination;
 use super::workspace::{Source, Workspace};
 use super::{Made, proof::Opened};
+use crate::cli::ModeArgument;
 use crate::json;
 use crate::known::{FoundAgent, Kind};
 use crate::paint::Paint;
@@ -51,7 +52,7 @@ pub(super) fn print(
         "Not enforced here",
         &made.not_enforced.iter().map(|text| shown(text)).collect::<Vec<_>>(),
     )?;
-    section("Next", &next(machine, Some(destination)))
+    section("Next", &next(machine, made, Some(destination)))
 }
 
 fn shown(text: &str) -> String {
@@ -161,12 +162,17 @@ fn opened(machine: &Machine, opened: &[Opened]) -> Vec<String> {
 }
 
 /// The commands to try next.
-fn next(machine: &Machine, destination: Option<&Destination>) -> Vec<String> {
+fn next(machine: &Machine, made: &Made, destination: Option<&Destination>) -> Vec<String> {
     let policy = match destination {
         Some(Destination::Named(file)) => {
             format!(" --policy {}", quoted(file.as_os_str().as_bytes()))
         }
         Some(Destination::Own(_)) | None => String::new(),
+    };
+    let mode = match made.mode {
+        ModeArgument::Auto => "",
+        ModeArgument::Supervised => " --mode supervised",
+        ModeArgument::Kernel => " --mode kernel",
     };
     let names: Vec<&str> = machine.agents.iter().map(|found| found.agent.preset).collect();
     let names = if names.is_empty() { vec!["bash"] } else { names };
@@ -177,7 +183,7 @@ fn next(machine: &Machine, destination: Option<&Destination>) -> Vec<String> {
             "codex" => "codex --sandbox danger-full-access",
             other => other,
         };
-        let start = format!("clawguard-exec{policy} -- {command}");
+        let start = format!("clawguard-exec{mode}{policy} -- {command}");
         match machine.workspaces.iter().find(|one| !one.is_in_a_preset()) {
             Some(workspace) if name != "openclaw" => into(workspace, machine) + &start,
             Some(_) | None => start,
@@ -326,7 +332,7 @@ pub(super) fn document(
         dotenv_complete: !machine.dotenv.was_cut_short,
         remarks: made.remarks.clone(),
         not_enforced: made.not_enforced.clone(),
-        next: next(machine, destination),
+        next: next(machine, made, destination),
         text: made.text.clone(),
     }
 }

@@ -73,6 +73,11 @@ impl Text<'_> {
         match presets {
             Presets::Named(presets) => {
                 self.comment("Presets are shipped pieces of policy.");
+                if self.machine.agents.len() > 1 {
+                    self.comment(
+                        "Every command gets all of them, so each agent can use what the others keep.",
+                    );
+                }
                 self.out.push_str("    presets:\n");
                 for (name, why) in presets {
                     self.out.push_str(&format!("      - {name:10}  # {why}\n"));
