@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clawguard_core::{AccessSet, Mode};
 
+use crate::init::InitArguments;
 use crate::log::LogArguments;
 
 /// Run a command confined to a written policy: no root, no container, no daemon.
@@ -18,7 +19,8 @@ use crate::log::LogArguments;
                   command cannot be executed, 127 if it is not found.",
     after_long_help = EXAMPLES,
     override_usage = "clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...\n       clawguard-exec check [OPTIONS] [PATH]...\n       \
-                      clawguard-exec log [OPTIONS]\n       clawguard-exec plan [OPTIONS] [-- COMMAND]\n       clawguard-exec presets [NAME]"
+                      clawguard-exec init [OPTIONS]\n       clawguard-exec log [OPTIONS]\n       \
+                      clawguard-exec plan [OPTIONS] [-- COMMAND]\n       clawguard-exec presets [NAME]"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -93,6 +95,8 @@ pub(crate) struct PolicyArguments {
 pub(crate) enum Task {
     /// Say what the policy decides about paths, and which line decides; enforces nothing
     Check(CheckArguments),
+    /// Write a policy for this machine: the agents, workspaces and secrets that are found; never over another
+    Init(InitArguments),
     /// Read the journal: what was denied, where, by which rule; as a list, a tree, statistics or a page
     Log(LogArguments),
     /// Print who enforces each rule, and what the kernel will be told; starts nothing

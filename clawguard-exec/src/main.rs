@@ -7,6 +7,7 @@
 mod check;
 mod cli;
 mod exit;
+mod init;
 mod journal;
 mod json;
 #[allow(dead_code, unused_imports, reason = "until the tasks that use it are here")]
@@ -19,6 +20,7 @@ mod policy;
 mod presets;
 mod report;
 mod run;
+mod yaml;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     };
     let outcome = match &cli.task {
         Some(Task::Check(arguments)) => check::check(&cli, arguments),
+        Some(Task::Init(arguments)) => init::init(&cli, arguments),
         Some(Task::Log(arguments)) => log::log(&cli, arguments),
         Some(Task::Plan(arguments)) => plan::plan(&cli, arguments),
         Some(Task::Presets(arguments)) => presets::presets(arguments),

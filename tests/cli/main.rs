@@ -8,6 +8,8 @@ mod discovery;
 mod documents;
 mod exit;
 mod fallback;
+mod init;
+mod init_places;
 mod mistakes;
 mod needs;
 mod plan;

@@ -9,6 +9,7 @@ mod compiled;
 mod differ;
 mod entries;
 mod execution;
+mod init;
 mod journal;
 mod links;
 mod metadata;

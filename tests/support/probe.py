@@ -30,6 +30,11 @@ def make_socket(path):
         sock.bind(path)
 
 
+def connect(path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.connect(path)
+
+
 def abstract(name, action):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         getattr(sock, action)(b"\0" + name)
@@ -161,6 +166,7 @@ OPERATIONS = {
     "symlink": lambda target, path: os.symlink(target, path),
     "fifo": lambda path: os.mkfifo(path),
     "socket": make_socket,
+    "connect": connect,
     "device": device,
     "tmpfile": tmpfile,
     "tmpfile-named": tmpfile,

@@ -10,7 +10,7 @@ use super::Rules;
 use crate::access::{Access, AccessSet};
 use crate::decide::{Accept, Decider, Meaning, RuleId, Verdict};
 use crate::path::{AbsPath, escape};
-use crate::policy::{Effect, Origin};
+use crate::policy::{Effect, Origin, Pattern};
 
 /// How many blocks of one path are named before it is said that there are too many.
 const MAX_BLOCKS: usize = 4;
@@ -118,21 +118,9 @@ fn before_any_rule<Standing: Default>(_: Standing) -> Standing {
 
 /// `PATH:rwx` as the shell and the pattern language would have it written.
 fn argument(path: &AbsPath, access: AccessSet) -> String {
-    let mut pattern = literal(path);
+    let mut pattern = Pattern::spell(path);
     pattern.extend_from_slice(format!(":{access}").as_bytes());
     quote(&pattern)
-}
-
-/// The pattern that names this path and nothing else.
-fn literal(path: &AbsPath) -> Vec<u8> {
-    let mut pattern = Vec::with_capacity(path.as_bytes().len());
-    for &byte in path.as_bytes() {
-        if b"\\*?[{}$".contains(&byte) {
-            pattern.push(b'\\');
-        }
-        pattern.push(byte);
-    }
-    pattern
 }
 
 fn quote(bytes: &[u8]) -> String {
@@ -168,7 +156,7 @@ impl Rules {
 mod tests {
     use super::*;
     use crate::journal::tests::rules;
-    use crate::policy::{Component, Pattern, Place};
+    use crate::policy::{Component, Place};
     use crate::resolve::Host;
 
     fn ask(file_access: &str, path: &str, access: &str) -> Option<String> {
@@ -222,7 +210,7 @@ mod tests {
         let host = Host::current().unwrap();
         for name in [&b"[x]*$HOME{1,2}"[..], b"a\\b?", b"~", b"\n}", b"${A}", b"\xff]"] {
             let path = path(&[b"/", name].concat());
-            let pattern = Pattern::parse(&literal(&path), Place::CommandLine).unwrap();
+            let pattern = Pattern::parse(&Pattern::spell(&path), Place::CommandLine).unwrap();
             let alternatives = pattern.components(&host).unwrap();
             assert_eq!(alternatives.len(), 1);
             assert_eq!(alternatives[0].components, [Component::Literal(Box::from(name))]);

@@ -95,6 +95,19 @@ impl Pattern {
         Ok(Pattern { text: Arc::from(text), alternatives: Arc::from(alternatives), weight })
     }
 
+    /// The text of the pattern that matches `path` and nothing else: every special character behind a backslash.
+    #[must_use]
+    pub fn spell(path: &AbsPath) -> Vec<u8> {
+        let mut text = Vec::with_capacity(path.as_bytes().len());
+        for &byte in path.as_bytes() {
+            if b"\\*?[{}$".contains(&byte) {
+                text.push(b'\\');
+            }
+            text.push(byte);
+        }
+        text
+    }
+
     /// The pattern that matches `path` and nothing else.
     pub(crate) fn literal(path: &AbsPath) -> Pattern {
         let names =

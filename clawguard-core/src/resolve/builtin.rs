@@ -21,13 +21,29 @@ const DEFAULT_BLOCKS: [(&str, &[Access]); 3] = [
     ("**/.env.{local,development,production,staging,test}{,.local}", &[Access::Read]),
 ];
 
+impl Policy {
+    /// What the built-in default blocks on every host: patterns as a policy file has them, and their accesses. Its
+    /// blocks in the repository of the working directory are [`Policy::trusted_git_files`].
+    pub fn default_blocks() -> impl Iterator<Item = (&'static str, AccessSet)> {
+        let set = |accesses: &[Access]| accesses.iter().copied().collect();
+        DEFAULT_BLOCKS.into_iter().map(move |(text, accesses)| (text, set(accesses)))
+    }
+
+    /// What a git repository that holds `directory` would make its owner's next git command run or trust: the hooks and
+    /// the configuration, which the built-in default lets nobody change. Nothing outside a repository.
+    #[must_use]
+    pub fn trusted_git_files(directory: &AbsPath) -> Vec<AbsPath> {
+        repository::trusted_files(directory)
+    }
+}
+
 /// The rules of the built-in default; `has_allowed` when the command line names what is allowed instead of the
 /// working directory.
 pub(super) fn default_rules(host: &Host, has_allowed: bool) -> Result<Vec<Rule>, Mistake> {
     let origin = Origin::BuiltIn { part: Origin::DEFAULT };
     let mut rules = Vec::new();
     if !has_allowed {
-        if let Some(reason) = unfit(host) {
+        if let Some(reason) = unfit(host, &host.cwd) {
             let kind = MistakeKind::Workspace { directory: host.cwd.to_string(), reason };
             return Err(Mistake { origin, kind });
         }
@@ -39,15 +55,14 @@ pub(super) fn default_rules(host: &Host, has_allowed: bool) -> Result<Vec<Rule>,
             origin: origin.clone(),
         });
     }
-    for (text, access) in DEFAULT_BLOCKS {
+    for (text, access) in Policy::default_blocks() {
         if text.starts_with('~') && host.home.is_none() {
             continue;
         }
-        let access = access.iter().copied().collect();
         let pattern = parse(text, &origin)?;
         rules.push(Rule { pattern, effect: Effect::Blocked, access, origin: origin.clone() });
     }
-    rules.extend(repository::trusted_files(&host.cwd).iter().map(|path| Rule {
+    rules.extend(Policy::trusted_git_files(&host.cwd).iter().map(|path| Rule {
         pattern: Pattern::literal(path),
         effect: Effect::Blocked,
         access: Access::Write.into(),
@@ -101,27 +116,35 @@ const SYSTEM: [&str; 34] = [
 const SYSTEM_TREES: [&str; 9] =
     ["/boot", "/dev", "/etc", "/proc", "/sys", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share"];
 
-/// Why a working directory cannot be the workspace of the built-in default.
-fn unfit(host: &Host) -> Option<String> {
-    let cwd = &host.cwd;
-    if *cwd == AbsPath::root() {
+impl Host {
+    /// Why a directory, named by its real path, cannot be a workspace: the words with which the built-in default refuses
+    /// it. None if it can.
+    #[must_use]
+    pub fn unfit_workspace(&self, directory: &AbsPath) -> Option<String> {
+        unfit(self, directory)
+    }
+}
+
+/// Why a directory cannot be the workspace of the built-in default.
+fn unfit(host: &Host, directory: &AbsPath) -> Option<String> {
+    if *directory == AbsPath::root() {
         return Some("the root of the file system".to_owned());
     }
     if let Some(home) = &host.home {
-        if cwd == home {
+        if directory == home {
             return Some("the home directory".to_owned());
         }
-        if home.starts_with(cwd) {
+        if home.starts_with(directory) {
             return Some("an ancestor of the home directory".to_owned());
         }
-        let beneath = cwd.as_path().strip_prefix(home.as_path()).ok();
+        let beneath = directory.as_path().strip_prefix(home.as_path()).ok();
         let first = beneath.and_then(|beneath| beneath.iter().next());
         if first.is_some_and(|name| name.as_bytes().starts_with(b".")) {
             return Some("covered by the default block `~/.*`".to_owned());
         }
     }
-    let is = |name: &&str| cwd.as_bytes() == name.as_bytes();
-    let within = |name: &&str| cwd.as_path().starts_with(name);
+    let is = |name: &&str| directory.as_bytes() == name.as_bytes();
+    let within = |name: &&str| directory.as_path().starts_with(name);
     if is(&"/tmp") || is(&"/var/tmp") {
         return Some("shared by everybody for temporary files".to_owned());
     }
@@ -129,7 +152,7 @@ fn unfit(host: &Host) -> Option<String> {
     if system {
         return Some("a system directory".to_owned());
     }
-    let dotenv = cwd.components().any(is_dotenv);
+    let dotenv = directory.components().any(is_dotenv);
     dotenv.then(|| "covered by the default block `**/.env`".to_owned())
 }
 

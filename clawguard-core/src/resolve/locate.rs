@@ -53,6 +53,13 @@ pub(super) fn places(host: &Host) -> Vec<Candidate> {
 }
 
 impl Policy {
+    /// Where the user's own policy is looked for when nobody names one: `$XDG_CONFIG_HOME/clawguard/policy.yaml`. None
+    /// without a home directory.
+    #[must_use]
+    pub fn own_place(host: &Host) -> Option<AbsPath> {
+        places(host).into_iter().find(|place| place.kind == Kind::Ours).map(|place| place.path)
+    }
+
     /// Finds and reads the policy: `file` if the user named one, else `$CLAWGUARD_POLICY`,
     /// `$XDG_CONFIG_HOME/clawguard/policy.yaml`, `~/.openclaw/config.yaml` if it has `security.file_access`, else the
     /// built-in default.

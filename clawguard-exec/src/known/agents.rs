@@ -43,18 +43,25 @@ pub(crate) struct FoundAgent {
     pub(crate) state: Vec<AbsPath>,
 }
 
+/// Every agent that has a preset.
+pub(crate) fn every_agent() -> &'static [Agent] {
+    AGENTS
+}
+
 /// The agents with a program in PATH, or with state in the home directory.
 pub(crate) fn agents(host: &Host) -> Vec<FoundAgent> {
-    let found = AGENTS.iter().map(|agent| {
-        let find = |name: &&str| host.find_command(OsStr::new(name));
-        let command = agent.commands.iter().find_map(find);
-        let patterns =
-            agent.state.iter().flat_map(|text| Pattern::parse(text.as_bytes(), Place::File));
-        let state = patterns.flat_map(|pattern| host.existing(&pattern, 1).unwrap_or_default());
-        let command = command.map(|path| path.as_path().to_owned());
-        FoundAgent { agent, command, state: state.collect() }
-    });
+    let found = AGENTS.iter().map(|agent| look_for(agent, host));
     found.filter(|found| found.command.is_some() || !found.state.is_empty()).collect()
+}
+
+/// What is on this machine of one agent, which may be nothing.
+pub(crate) fn look_for(agent: &'static Agent, host: &Host) -> FoundAgent {
+    let find = |name: &&str| host.find_command(OsStr::new(name));
+    let command = agent.commands.iter().find_map(find);
+    let patterns = agent.state.iter().flat_map(|text| Pattern::parse(text.as_bytes(), Place::File));
+    let state = patterns.flat_map(|pattern| host.existing(&pattern, 1).unwrap_or_default());
+    let command = command.map(|path| path.as_path().to_owned());
+    FoundAgent { agent, command, state: state.collect() }
 }
 
 #[cfg(test)]
