@@ -101,6 +101,7 @@ mod kernel;
 mod path;
 mod policy;
 mod resolve;
+mod running;
 mod supervise;
 #[allow(unsafe_code, reason = "the only room with unsafe code")]
 mod sys;
@@ -113,7 +114,7 @@ pub use self::compile::{
     TrappedCalls, denied_calls,
 };
 pub use self::decide::{Decider, Decision, Folding, RuleId, Verdict};
-pub use self::journal::{JournalError, Summary, Unfit};
+pub use self::journal::{JournalError, Summary, Unfit, rfc3339};
 pub use self::kernel::{KernelError, KernelSupport, Notification, is_confined};
 pub use self::path::{AbsPath, PathError, escape};
 pub use self::policy::{
@@ -123,4 +124,5 @@ pub use self::policy::{
 pub use self::resolve::{
     Host, HostError, Links, Removal, ResolvedEnvironment, ResolvedPolicy, removed_by_default,
 };
+pub use self::running::{CONFINED_BY, Denials, Facts, Run, RunningError, Runs, Stopped};
 pub use self::syscalls::Arch;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clawguard_core::{AccessSet, Mode};
 
 use crate::log::LogArguments;
+use crate::running::{PsArguments, StopArguments};
 
 /// Run a command confined to a written policy: no root, no container, no daemon.
 #[derive(Debug, Parser)]
@@ -18,7 +19,8 @@ use crate::log::LogArguments;
                   command cannot be executed, 127 if it is not found.",
     after_long_help = EXAMPLES,
     override_usage = "clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...\n       clawguard-exec check [OPTIONS] [PATH]...\n       \
-                      clawguard-exec log [OPTIONS]\n       clawguard-exec plan [OPTIONS] [-- COMMAND]\n       clawguard-exec presets [NAME]"
+                      clawguard-exec log [OPTIONS]\n       clawguard-exec plan [OPTIONS] [-- COMMAND]\n       clawguard-exec presets [NAME]\n       \
+                      clawguard-exec ps [OPTIONS]\n       clawguard-exec stop [OPTIONS] <--all|PID>"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -99,6 +101,10 @@ pub(crate) enum Task {
     Plan(PlanArguments),
     /// List the shipped presets, or print one
     Presets(PresetsArguments),
+    /// List what runs confined now: since when, under which policy, how many denials
+    Ps(PsArguments),
+    /// End a run as a whole, what has detached itself included
+    Stop(StopArguments),
 }
 
 #[derive(Debug, Args)]

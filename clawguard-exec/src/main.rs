@@ -19,6 +19,7 @@ mod policy;
 mod presets;
 mod report;
 mod run;
+mod running;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,8 @@ fn main() -> ExitCode {
         Some(Task::Log(arguments)) => log::log(&cli, arguments),
         Some(Task::Plan(arguments)) => plan::plan(&cli, arguments),
         Some(Task::Presets(arguments)) => presets::presets(arguments),
+        Some(Task::Ps(arguments)) => running::ps(arguments),
+        Some(Task::Stop(arguments)) => running::stop(arguments),
         None => run::run(&cli),
     };
     match outcome {

@@ -23,6 +23,7 @@ use super::link::{Heard, Link, Message};
 use super::reach::{Also, Reach};
 use super::steps::{Failed, Step, Steps, drop_capabilities};
 use super::{Afterwards, parent};
+use crate::running::Listing;
 use crate::supervise::Supervisor;
 use crate::sys::{self, Fork, SignalsBefore};
 
@@ -32,6 +33,7 @@ pub(super) struct Start {
     pub(super) supervisor: Supervisor,
     pub(super) command: Command,
     pub(super) afterwards: Afterwards,
+    pub(super) listing: Option<Listing>,
 }
 
 /// Starts the command under a supervisor and ends as it ends; returns only why that failed.

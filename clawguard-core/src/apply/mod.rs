@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod confined;
+mod control;
 mod error;
 mod forward;
 mod guardian;
@@ -30,6 +31,7 @@ use self::steps::Steps;
 use crate::journal::{JournalError, Summary};
 use crate::path::AbsPath;
 use crate::resolve::{Removal, ResolvedEnvironment};
+use crate::running::{About, Listing};
 use crate::supervise::Supervisor;
 
 /// Everything that confines a process, made beforehand; the last stage of the pipeline.
@@ -40,6 +42,8 @@ pub struct Sandbox {
     environment: ResolvedEnvironment,
     not_made: Vec<PrepareError>,
     afterwards: Afterwards,
+    about: About,
+    listing: Option<Listing>,
 }
 
 /// How a supervised command ended.
@@ -94,9 +98,10 @@ impl Sandbox {
         environment: ResolvedEnvironment,
         temporary: Option<AbsPath>,
         not_made: Vec<PrepareError>,
+        about: About,
     ) -> Sandbox {
         let afterwards = Afterwards { leftovers: Leftovers::End, temporary, at_end: None };
-        Sandbox { steps, supervisor, environment, not_made, afterwards }
+        Sandbox { steps, supervisor, environment, not_made, afterwards, about, listing: None }
     }
 
     /// Lets the command inherit these descriptors besides 0, 1 and 2.
@@ -131,6 +136,19 @@ impl Sandbox {
         self
     }
 
+    /// Lists the run among the [`Runs`](crate::Runs) of this state directory, and lets it be stopped from there. Holds
+    /// for [`Sandbox::exec`]: what [`Sandbox::spawn`] starts is its caller's to list and to end. Calls `tell`, once at
+    /// most, if the run cannot be listed; it goes on then.
+    pub fn list_in(
+        mut self,
+        state: &AbsPath,
+        tell: impl Fn(&io::Error) + Send + Sync + 'static,
+    ) -> Sandbox {
+        let state = state.as_path().to_owned();
+        self.listing = Some(Listing::new(state, self.about.clone(), tell));
+        self
+    }
+
     /// The directories of presets that could not be made, and why; the target gets nothing there.
     #[must_use]
     pub fn not_made(&self) -> &[PrepareError] {
@@ -156,13 +174,17 @@ impl Sandbox {
         if let Err(error) = is_single_threaded() {
             return error;
         }
-        let Sandbox { mut steps, supervisor, environment, afterwards, .. } = self;
+        let Sandbox { mut steps, supervisor, environment, afterwards, mut listing, .. } = self;
+        if let Some(listing) = &mut listing {
+            listing.names(&command);
+        }
         apply_environment(&environment, &mut command);
         crate::sys::before_exec(&mut command, crate::sys::restore_sigpipe);
         if let Some(mut supervisor) = supervisor {
             supervisor.names(&command);
-            return guardian::exec(Start { steps, supervisor, command, afterwards });
+            return guardian::exec(Start { steps, supervisor, command, afterwards, listing });
         }
+        listing.iter().for_each(crate::running::record);
         match steps.take() {
             Err(failed) => failed.into(),
             Ok(_) => ApplyError::Exec(command.exec()),

@@ -146,8 +146,9 @@ impl Arguments {
     }
 }
 
-/// A time in UTC, with milliseconds.
-pub(super) fn rfc3339(time: SystemTime) -> String {
+/// A time in UTC, with milliseconds, as the journal writes it: `2026-01-31T12:00:00.000Z`.
+#[must_use]
+pub fn rfc3339(time: SystemTime) -> String {
     format!("{:.3}", Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 

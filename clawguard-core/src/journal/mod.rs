@@ -30,6 +30,7 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) use self::event::{Event, Kind, Outcome};
 use self::event::{FLOOR, cut};
+pub use self::line::rfc3339;
 use self::store::{Limits, Sink, Store};
 pub use self::summary::Summary;
 use self::writer::{Gate, Item, Writer, session};
@@ -50,6 +51,16 @@ const QUEUE: usize = BUDGET / FLOOR + 16;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 impl JournalPlace {
+    /// The file that lines are written to.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            JournalPlace::State { directory } => Some(directory.join(store::NAME)),
+            JournalPlace::File(file) => Some(file.clone()),
+            JournalPlace::Nowhere => None,
+        }
+    }
+
     /// Every path that the target must not write to, whether it exists or not.
     #[must_use]
     pub fn guarded(&self) -> Vec<PathBuf> {
@@ -170,6 +181,8 @@ struct Counters {
     lost: AtomicU64,
     /// Denials among all that found no room.
     lost_denials: AtomicU64,
+    /// Denials, lost ones included.
+    denials: AtomicU64,
     is_stopped: AtomicBool,
 }
 
@@ -192,6 +205,15 @@ impl Counters {
 
     fn taken(&self, cost: usize) {
         self.waiting.fetch_sub(cost, Ordering::Relaxed);
+    }
+
+    fn see(&self, kind: Kind) {
+        match kind {
+            Kind::Denial => {
+                self.denials.fetch_add(1, Ordering::Relaxed);
+            }
+            Kind::Access | Kind::Command => {}
+        }
     }
 
     fn lose(&self, kind: Kind) {
@@ -341,6 +363,12 @@ impl Journal {
         self.shared.wants & kind.bit() != 0
     }
 
+    /// How many requests were denied so far; none when denials are not recorded.
+    pub(crate) fn denials(&self) -> Option<u64> {
+        let is_counted = self.wants(Kind::Denial) && self.shared.writing.is_some();
+        is_counted.then(|| self.shared.counters.denials.load(Ordering::Relaxed))
+    }
+
     /// Records one request. Never waits for the disk; an event that finds no room is counted as lost.
     pub(crate) fn record(&self, mut event: Event) {
         let kind = event.kind();
@@ -354,6 +382,7 @@ impl Journal {
             Kind::Access | Kind::Command => BUDGET_OF_OTHERS,
         };
         let counters = &self.shared.counters;
+        counters.see(kind);
         let before = counters.waiting.fetch_add(cost, Ordering::Relaxed);
         let after = before.saturating_add(cost);
         let item = Item::Event { event, time: SystemTime::now(), omitted };

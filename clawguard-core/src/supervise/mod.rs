@@ -156,6 +156,11 @@ impl Supervisor {
 }
 
 impl Serving {
+    /// How many requests were denied so far; none when denials are not logged.
+    pub(crate) fn denials(&self) -> Option<u64> {
+        self.journal.denials()
+    }
+
     /// Closes the journal, when nobody of the target is left. The threads that answered end by themselves.
     pub(crate) fn finish(self, status: Option<ExitStatus>) -> Summary {
         if let Some(status) = status {
