@@ -108,7 +108,9 @@ mod sys;
 mod syscalls;
 
 pub use self::access::{Access, AccessError, AccessSet};
-pub use self::apply::{ApplyError, Confined, Ending, KeepDescriptors, PrepareError, Sandbox, Step};
+pub use self::apply::{
+    AlertError, ApplyError, Confined, Ending, KeepDescriptors, PrepareError, Sandbox, Step,
+};
 pub use self::compile::{
     CompileError, DeniedCall, Holder, LandlockRule, LedgerRow, Lint, Loose, Mode, Need, Plan,
     TrappedCalls, denied_calls,
@@ -118,8 +120,9 @@ pub use self::journal::{JournalError, Summary, Unfit, rfc3339};
 pub use self::kernel::{KernelError, KernelSupport, Notification, is_confined};
 pub use self::path::{AbsPath, PathError, escape};
 pub use self::policy::{
-    Effect, Environment, JournalPlace, Listen, Logging, Mistake, MistakeKind, Origin, Pattern,
-    PatternError, PatternErrorKind, Place, Policy, PolicyError, Preset, Rule, Temporary,
+    AlertOn, Effect, Environment, JournalPlace, Listen, Logging, Mistake, MistakeKind, OnDenied,
+    Origin, Pattern, PatternError, PatternErrorKind, Place, Policy, PolicyError, Preset, Rule,
+    Temporary,
 };
 pub use self::resolve::{
     Host, HostError, Links, Removal, ResolvedEnvironment, ResolvedPolicy, removed_by_default,

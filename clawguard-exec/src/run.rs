@@ -34,6 +34,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
         .prepare()?
         .keep(&keep)
         .at_lost_lines(|error| report::error(error))
+        .at_failed_alert(|error| report::error(error))
         .at_end(move |ending| close(ending, summary));
     if cli.wait_all {
         sandbox = sandbox.wait_all();
@@ -120,7 +121,7 @@ fn tell(plan: &Plan, cli: &Cli) {
         ));
     }
     // A rule that grants nothing is not seen in the kernel's answers.
-    for lint in plan.unfollowed_links() {
+    for lint in plan.unfollowed_links().into_iter().chain(plan.alert_lints()) {
         report::line(&format!("warning: {}", lint.text));
     }
     // A supervisor tells apart what the kernel alone cannot.

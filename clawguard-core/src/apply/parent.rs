@@ -33,7 +33,7 @@ const REMINDER: Duration = Duration::from_millis(100);
 
 /// Runs in the forked process, and ends it.
 pub(super) fn supervise(start: Start, link: Link, before: &SignalsBefore, guardian: Pid) -> ! {
-    let Start { steps, supervisor, command, afterwards, listing } = start;
+    let Start { steps, supervisor, command, afterwards, listing, .. } = start;
     let started = prepare(guardian).and_then(|(reach, signals)| {
         let (command, serving) = start_command(steps, supervisor, command, before, guardian)?;
         Ok((reach, signals, command, serving))

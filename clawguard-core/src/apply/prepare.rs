@@ -56,6 +56,7 @@ impl Plan {
         let environment = self.policy.environment.clone();
         let supervisor = self.is_supervised().then(|| Supervisor::new(&self));
         let about = about(&self);
+        let on_denied = self.policy.logging.on_denied.clone();
         let answering = match &supervisor {
             Some(_) => Answering::Supervisor,
             None => Answering::Nobody,
@@ -66,7 +67,15 @@ impl Plan {
             programs: self.programs,
             close: KeepDescriptors::none().others(),
         };
-        Ok(Sandbox::new(steps, supervisor, environment, self.policy.temporary, not_made, about))
+        Ok(Sandbox::new(
+            steps,
+            supervisor,
+            environment,
+            self.policy.temporary,
+            not_made,
+            about,
+            on_denied,
+        ))
     }
 }
 

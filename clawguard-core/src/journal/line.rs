@@ -43,6 +43,9 @@ pub(super) struct Line<'a> {
     pub(super) denials: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lost: Option<u64>,
+    /// Of an alert alone: denials of the same rule before it for which there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) suppressed: Option<u64>,
 }
 
 /// Who asked for what, and the rule that decided.

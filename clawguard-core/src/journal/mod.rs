@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod alert;
 mod event;
 mod line;
 mod repeat;
@@ -28,6 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, SystemTime};
 
+pub(crate) use self::alert::Alerts;
 pub(crate) use self::event::{Event, Kind, Outcome};
 use self::event::{FLOOR, cut};
 pub use self::line::rfc3339;
@@ -236,13 +238,21 @@ pub(crate) struct Prepared {
     gate: Gate,
     rules: Arc<Rules>,
     teller: Arc<Teller>,
+    alerts: Option<Alerts>,
 }
 
 impl Prepared {
+    /// Tells denials there as well.
+    pub(crate) fn alerting(mut self, alerts: Option<Alerts>) -> Prepared {
+        self.alerts = alerts;
+        self
+    }
+
     /// Starts the thread that writes. It inherits the credentials and the Landlock domain of the calling thread.
     pub(crate) fn start(self) -> Journal {
         let store = NowhereOr(self.store);
-        Journal::with(self.wants, store, self.gate, self.rules, self.teller, session().into())
+        let session = session().into();
+        Journal::with(self.wants, store, self.gate, self.rules, self.teller, session, self.alerts)
     }
 }
 
@@ -323,7 +333,7 @@ impl Journal {
                 (countable, None, Gate::Closed)
             }
         };
-        Prepared { wants, store, gate, rules, teller }
+        Prepared { wants, store, gate, rules, teller, alerts: None }
     }
 
     fn with(
@@ -333,6 +343,7 @@ impl Journal {
         rules: Arc<Rules>,
         teller: Arc<Teller>,
         session: Arc<str>,
+        alerts: Option<Alerts>,
     ) -> Journal {
         let counters = Arc::new(Counters::default());
         if wants == 0 {
@@ -342,6 +353,7 @@ impl Journal {
         let (done, summary) = channel();
         let writer =
             Writer::new(sink, session, rules, Arc::clone(&teller), Arc::clone(&counters), gate);
+        let writer = writer.alerting(alerts);
         let spawned = std::thread::Builder::new()
             .name("clawguard-log".to_owned())
             .spawn(move || drop(done.send(writer.run(&items))));
