@@ -325,6 +325,47 @@ fn a_run_in_kernel_mode_is_listed_and_ended_with_what_it_left() {
     });
 }
 
+/// Connects to each socket that it is given and asks for the end of the run behind it.
+const STOPS: &str = "
+import socket, sys
+for name in sys.argv[1:]:
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    peer.settimeout(5)
+    peer.connect(name)
+    try:
+        peer.send(b'{\"ask\":\"stop\",\"grace_ms\":0}')
+        print('answer', peer.recv(4096))
+    except (BrokenPipeError, ConnectionResetError):
+        print('answer', b'')
+";
+
+/// Before Landlock ABI 9 nothing keeps a target in kernel mode from connecting to the sockets of its user.
+#[test]
+fn a_target_in_kernel_mode_does_not_stop_another_run() {
+    each(|world| {
+        let mut run = Running::start(script(&world, "echo ready; exec sleep 300"));
+        listed(&world, &run);
+        let entry = entries(&world).remove(0);
+        let python = ["/usr/bin/python3", "-I", "-S", "-c", STOPS];
+        let shim = world.confined().args(["--mode", "kernel", "--"]).args(python).args([&entry]);
+        let ran = shim.run();
+        // From ABI 9 on Landlock itself refuses the connection.
+        let is_refused = ran.stderr.contains("PermissionError");
+        assert!(is_refused || ran.stdout == "answer b''\n", "{ran:#?}");
+        assert!(run.child.try_wait().unwrap().is_none() && state(run.command) == "S");
+        // The same, outside, is heard: so it was for who asked.
+        let user = world.user.uid.to_string();
+        let words: &[&str] = match world.user.is_other() {
+            true => &["setpriv", "--reuid", &user, "--regid", &user, "--clear-groups"],
+            false => &["env"],
+        };
+        let mut asks = std::process::Command::new(words[0]);
+        let asked = asks.args(&words[1..]).args(python).arg(&entry).output().unwrap();
+        assert!(String::from_utf8_lossy(&asked.stdout).contains("ended"), "{asked:?}");
+        assert_eq!(run.child.wait().unwrap().signal(), Some(9));
+    });
+}
+
 #[test]
 fn entries_of_runs_that_are_gone_are_removed_and_strange_ones_are_not_believed() {
     each(|world| {

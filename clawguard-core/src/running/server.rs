@@ -1,8 +1,9 @@
 //! A run's socket, served between other things by the process that keeps the run. Never waits.
 //!
-//! Whoever can connect could end the run, so three things stand before that: the guard of the directory, the peer's
-//! user (SO_PEERCRED, unix(7)), and that the peer is not of the target, which the kernel tells by letting a signal reach
-//! it or not.
+//! Whoever can connect could end the run, so more than the guard of the directory stands before that: the peer's user
+//! (SO_PEERCRED, unix(7)), that it is not of the target, which the kernel tells by letting a signal reach it or not, and
+//! that it is no confined process at all. The target of another run in kernel mode can connect to any socket of its user
+//! before Landlock ABI 9.
 
 #![forbid(unsafe_code)]
 
@@ -19,8 +20,8 @@ use rustix::net::{
 use rustix::process::Pid;
 
 use super::entry::{About, Id, Kind, Listing};
-use super::place;
 use super::wire::{Ended, Has, Request, Status};
+use super::{place, tree};
 
 /// Clients at one time; the next one takes the place of the longest idle.
 const CLIENTS: usize = 8;
@@ -186,7 +187,10 @@ fn tell(client: &Client, answer: &impl serde::Serialize) -> bool {
 fn is_welcome(socket: &OwnedFd, view: &impl View) -> bool {
     let Ok(peer) = socket_peercred(socket) else { return false };
     let is_own = peer.uid == rustix::process::geteuid() || peer.uid.is_root();
-    is_own && peer.pid != rustix::process::getpid() && !view.is_of_target(peer.pid)
+    let is_ours = peer.pid == rustix::process::getpid() || view.is_of_target(peer.pid);
+    // Nothing that is confined has another user's number than this process, and root's programs may not be seen.
+    let is_confined = || peer.uid == rustix::process::geteuid() && tree::is_held_more(peer.pid);
+    is_own && !is_ours && !is_confined()
 }
 
 /// How long a run goes on before it is listed: one that ends at once pays nothing.

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
+use rustix::process::Pid;
+
 use super::CONFINED_BY;
 use super::entry::Id;
 
@@ -74,14 +76,27 @@ pub(super) fn members(run: Id, owner: u32) -> Vec<Id> {
     members.into_iter().collect()
 }
 
+/// A field of /proc/PID/status that is a number.
+fn field(status: &str, name: &str) -> Option<u32> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 /// Is a process of this user held by a seccomp filter and no_new_privs?
 fn is_confined(pid: u32, owner: u32) -> bool {
     let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next()?.parse::<u32>().ok()
-    };
+    let field = |name| field(&status, name);
     field("NoNewPrivs:") == Some(1) && field("Seccomp:") == Some(2) && field("Uid:") == Some(owner)
+}
+
+/// Is a process held by no_new_privs and more seccomp filters than this one, which has those of a container perhaps?
+/// One that cannot be looked at is.
+pub(super) fn is_held_more(pid: Pid) -> bool {
+    let read =
+        |pid: Pid| std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).ok();
+    let (Some(its), Some(own)) = (read(pid), read(rustix::process::getpid())) else { return true };
+    let filters = |status: &str| field(status, "Seccomp_filters:").unwrap_or(0);
+    field(&its, "NoNewPrivs:") != Some(0) && filters(&its) > filters(&own)
 }
 
 fn names(pid: u32, run: u32) -> bool {
