@@ -407,6 +407,17 @@ fn entries_of_runs_that_are_gone_are_removed_and_strange_ones_are_not_believed()
 }
 
 #[test]
+fn entries_that_runs_in_kernel_mode_leave_do_not_pile_up() {
+    each(|world| {
+        for _ in 0..20 {
+            world.confined().args(["--mode", "kernel"]).command(["true"]).works();
+        }
+        let left = entries(&world).len();
+        assert!((1..=18).contains(&left), "{left}");
+    });
+}
+
+#[test]
 fn a_run_that_cannot_be_listed_goes_on_and_says_so_once() {
     each(|world| {
         world.write("~/.local/state/clawguard/run", "no directory");

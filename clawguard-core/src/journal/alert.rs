@@ -24,10 +24,14 @@ pub(crate) struct Alerts {
     told: BTreeMap<Option<RuleId>, Told>,
 }
 
+/// An event that is longer goes without its arguments, in bytes: it must fit in the queue.
+pub(super) const LONGEST: usize = 64 * 1024;
+
 /// The last event of a rule.
 #[derive(Debug)]
 struct Told {
-    again: Instant,
+    /// When there may be another; none: never in this run.
+    again: Option<Instant>,
     suppressed: u64,
 }
 
@@ -49,7 +53,7 @@ impl Alerts {
             return None;
         }
         match self.told.get_mut(&rule) {
-            Some(told) if now < told.again => {
+            Some(told) if told.again.is_none_or(|again| now < again) => {
                 told.suppressed += 1;
                 None
             }
@@ -62,8 +66,8 @@ impl Alerts {
     pub(super) fn tell(&mut self, rule: Option<RuleId>, line: &[u8], before: u64, now: Instant) {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         let told = match send(&self.socket, line, flags) {
-            Ok(_) => Told { again: now + self.every, suppressed: 0 },
-            Err(_) => Told { again: now, suppressed: before + 1 },
+            Ok(_) => Told { again: now.checked_add(self.every), suppressed: 0 },
+            Err(_) => Told { again: Some(now), suppressed: before + 1 },
         };
         self.told.insert(rule, told);
     }
@@ -128,6 +132,16 @@ mod tests {
             assert_eq!(recv(&theirs, &mut bytes, RecvFlags::empty()).unwrap().1, 4);
         }
         assert!(recv(&theirs, &mut bytes, RecvFlags::empty()).is_err());
+    }
+
+    #[test]
+    fn a_time_without_end_is_no_mistake() {
+        let (mut alerts, _theirs) = alerts(None);
+        alerts.every = Duration::MAX;
+        let (rules, now) = (rules(""), Instant::now());
+        assert_eq!(alerts.is_due(None, &rules, now), Some(0));
+        alerts.tell(None, b"line", 0, now);
+        assert_eq!(alerts.is_due(None, &rules, now + Duration::from_secs(1 << 30)), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::alert::LONGEST;
 use super::event::{Event, Kind, Outcome};
 use super::line::{Arguments, Beginning, Line, Request, rfc3339};
 use super::repeat::{Denial, Noted, Repeats, Seen};
@@ -281,7 +282,12 @@ impl<S: Sink> Writer<S> {
         let mut line = line_of(denial, seen, &session, &rules);
         line.suppressed = Some(before);
         let mut bytes = Vec::new();
-        if line.write(&mut bytes).is_ok() {
+        let mut written = line.write(&mut bytes);
+        if bytes.len() > LONGEST {
+            line.arguments = None;
+            written = line.write(&mut bytes);
+        }
+        if written.is_ok() {
             alerts.tell(denial.rule, &bytes, before, now);
         }
     }

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// An entry whose run is gone, but whose process cannot be judged from here, stays this long.
 const YOUNG: Duration = Duration::from_secs(60);
 
+/// More entries than this are looked through at a start: those of runs in kernel mode stay when the run ends.
+const MANY: usize = 16;
+
 /// The runs of one user.
 #[derive(Debug)]
 pub struct Runs {
@@ -123,7 +126,11 @@ impl Runs {
         let mut runs = Vec::new();
         for (id, kind, asked) in asked {
             let outcome = match asked {
-                Asked::Waits(socket) => heard(&socket, deadline),
+                Asked::Waits(socket) => match heard(&socket, deadline) {
+                    // It does not speak with this process, or ends just now.
+                    Asked::Gone if stays(id) => Asked::Silent,
+                    heard => heard,
+                },
                 told => told,
             };
             let facts = match outcome {
@@ -198,6 +205,33 @@ impl Runs {
     }
 }
 
+/// Is a process still there when it has had the time to end?
+fn stays(id: Id) -> bool {
+    let end = Instant::now() + Duration::from_millis(500);
+    while id.is_alive() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    id.is_alive()
+}
+
+/// Removes entries of runs that are gone, where there are more than a few.
+pub(super) fn tidy(directory: &OwnedFd, path: PathBuf, owner: u32) {
+    let Ok(directory) = directory.try_clone() else { return };
+    let runs = Runs { directory: Arc::new(directory), path, owner };
+    let Ok(entries) = Dir::read_from(&*runs.directory) else { return };
+    let names = entries.flatten().filter_map(|entry| Id::parse(entry.file_name().to_bytes()));
+    let names: Vec<(Id, Kind)> = names.collect();
+    if names.len() <= MANY {
+        return;
+    }
+    for (id, kind) in names {
+        match runs.ask(id, kind) {
+            Asked::Gone => runs.remove_stale(id, kind),
+            Asked::Facts(_) | Asked::Waits(_) | Asked::Silent => {}
+        }
+    }
+}
+
 /// What is known of a run that was asked.
 enum Asked {
     Facts(Box<Facts>),
@@ -243,7 +277,7 @@ impl Run {
     }
 
     /// Ends the run: SIGTERM for every process of the target, detached ones included, SIGKILL for those that are left
-    /// after `grace`. Returns when nothing is left, or nothing more can be done; later than `grace` by 25 seconds at
+    /// after `grace`. Returns when nothing is left, or nothing more can be done; later than `grace` by 30 seconds at
     /// most.
     ///
     /// # Errors

@@ -21,6 +21,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 const END: Duration = Duration::from_secs(8);
 /// How long the guardian has to end, and for processes that are killed one by one.
 const AFTERWARDS: Duration = Duration::from_secs(6);
+/// How long a run has after its target has ended: to remove its temporary directory, and to close its journal.
+const TIDYING: Duration = Duration::from_secs(15);
 /// How often processes are looked for again.
 const STEP: Duration = Duration::from_millis(20);
 
@@ -69,7 +71,7 @@ fn ask_to_stop(run: &Run, grace: Duration) -> io::Result<Stopped> {
     };
     match ask() {
         Ok(Ended { ended, left }) => {
-            let is_over = wait_for(guardian.as_ref());
+            let is_over = wait_for(guardian.as_ref(), TIDYING);
             let mut stopped = Stopped { ended, left, by_force: false };
             if !is_over {
                 stopped.left.push(run.pid);
@@ -78,7 +80,7 @@ fn ask_to_stop(run: &Run, grace: Duration) -> io::Result<Stopped> {
         }
         // It ended by itself meanwhile, and took its supervisor with it.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            if wait_for(guardian.as_ref()) {
+            if wait_for(guardian.as_ref(), AFTERWARDS) {
                 return Ok(Stopped { ended: 0, left: Vec::new(), by_force: false });
             }
             Ok(end_by_force(run, guardian.as_ref()))
@@ -101,11 +103,11 @@ fn end_by_force(run: &Run, guardian: Option<&OwnedFd>) -> Stopped {
         // One that was stopped must go on to do it.
         let _ = pidfd_send_signal(guardian, Signal::CONT);
     }
-    if !wait_for(guardian)
+    if !wait_for(guardian, AFTERWARDS)
         && let Some(guardian) = guardian
     {
         let _ = pidfd_send_signal(guardian, Signal::KILL);
-        wait_for(Some(guardian));
+        wait_for(Some(guardian), AFTERWARDS);
     }
     let rest = end_one_by_one(run, Duration::ZERO);
     let ended = before.len().max(rest.ended).saturating_sub(rest.left.len());
@@ -148,6 +150,6 @@ fn handle(id: Id) -> Option<OwnedFd> {
 }
 
 /// Waits for a process to end; one that has gone has ended.
-fn wait_for(process: Option<&OwnedFd>) -> bool {
-    process.is_none_or(|process| connection::wait(process, deadline(AFTERWARDS)))
+fn wait_for(process: Option<&OwnedFd>, time: Duration) -> bool {
+    process.is_none_or(|process| connection::wait(process, deadline(time)))
 }

@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, Serialize};
 
 use super::wire::Bytes;
-use super::{place, tree};
+use super::{client, place, tree};
 
 /// The bytes of the command line that are kept.
 const MAX_ARGUMENTS: usize = 8 * 1024;
@@ -165,6 +165,7 @@ fn try_record(listing: &Listing) -> io::Result<()> {
     let missing = || io::Error::from(io::ErrorKind::NotFound);
     let owner = rustix::process::geteuid().as_raw();
     let directory = place::make(&listing.state, owner)?;
+    client::tidy(&directory, listing.state.join(place::NAME), owner);
     let id = Id::of(std::process::id()).ok_or_else(missing)?;
     let recorded = Recorded {
         about: listing.about.clone(),

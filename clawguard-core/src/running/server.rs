@@ -21,7 +21,7 @@ use rustix::process::Pid;
 
 use super::entry::{About, Id, Kind, Listing};
 use super::wire::{Ended, Has, Request, Status};
-use super::{place, tree};
+use super::{client, place, tree};
 
 /// Clients at one time; the next one takes the place of the longest idle.
 const CLIENTS: usize = 8;
@@ -93,6 +93,7 @@ impl Server {
             clients: Vec::new(),
         };
         listen(&server.listener, 16)?;
+        client::tidy(&server.directory, listing.state.join(place::NAME), owner);
         Ok(server)
     }
 
