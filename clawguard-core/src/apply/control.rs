@@ -84,8 +84,13 @@ impl Control {
     }
 
     fn begin(&mut self, reach: &Reach, grace: Duration) {
+        let mut deadline = deadline(grace);
         let processes = match &self.stopping {
-            Some(stopping) => stopping.processes,
+            Some(earlier) => {
+                // A second order never prolongs the first.
+                deadline = deadline.min(earlier.deadline);
+                earlier.processes
+            }
             None => reach.processes().len(),
         };
         if !grace.is_zero() {
@@ -93,7 +98,7 @@ impl Control {
             // What was stopped must go on to end.
             reach.signal(Signal::CONT.as_raw());
         }
-        self.stopping = Some(Stopping { deadline: deadline(grace), processes });
+        self.stopping = Some(Stopping { deadline, processes });
     }
 
     /// Has somebody ordered the end?

@@ -102,7 +102,7 @@ impl Server {
         std::iter::once(&self.listener).chain(self.clients.iter().map(|client| &client.socket))
     }
 
-    /// Answers what is asked now. Of several orders the last one counts.
+    /// Answers what is asked now. Of several orders at one time the last one counts.
     pub(crate) fn serve(&mut self, view: &impl View) -> Option<Order> {
         self.accept(view);
         let mut order = None;
