@@ -101,26 +101,31 @@ mod kernel;
 mod path;
 mod policy;
 mod resolve;
+mod running;
 mod supervise;
 #[allow(unsafe_code, reason = "the only room with unsafe code")]
 mod sys;
 mod syscalls;
 
 pub use self::access::{Access, AccessError, AccessSet};
-pub use self::apply::{ApplyError, Confined, Ending, KeepDescriptors, PrepareError, Sandbox, Step};
+pub use self::apply::{
+    AlertError, ApplyError, Confined, Ending, KeepDescriptors, PrepareError, Sandbox, Step,
+};
 pub use self::compile::{
     CompileError, DeniedCall, Holder, LandlockRule, LedgerRow, Lint, Loose, Mode, Need, Plan,
     TrappedCalls, denied_calls,
 };
 pub use self::decide::{Decider, Decision, Folding, RuleId, Verdict};
-pub use self::journal::{JournalError, Summary, Unfit};
+pub use self::journal::{JournalError, Summary, Unfit, rfc3339};
 pub use self::kernel::{KernelError, KernelSupport, Notification, is_confined};
 pub use self::path::{AbsPath, PathError, escape};
 pub use self::policy::{
-    Effect, Environment, JournalPlace, Listen, Logging, Mistake, MistakeKind, Origin, Pattern,
-    PatternError, PatternErrorKind, Place, Policy, PolicyError, Preset, Rule, Temporary,
+    AlertOn, Effect, Environment, JournalPlace, Listen, Logging, Mistake, MistakeKind, OnDenied,
+    Origin, Pattern, PatternError, PatternErrorKind, Place, Policy, PolicyError, Preset, Rule,
+    Temporary,
 };
 pub use self::resolve::{
     Host, HostError, Links, Removal, ResolvedEnvironment, ResolvedPolicy, removed_by_default,
 };
+pub use self::running::{CONFINED_BY, Denials, Facts, Run, RunningError, Runs, Stopped};
 pub use self::syscalls::Arch;

@@ -9,6 +9,7 @@ use clawguard_core::{AccessSet, Mode};
 
 use crate::init::InitArguments;
 use crate::log::LogArguments;
+use crate::running::{PsArguments, StopArguments};
 
 /// Run a command confined to a written policy: no root, no container, no daemon.
 #[derive(Debug, Parser)]
@@ -18,9 +19,7 @@ use crate::log::LogArguments;
     after_help = "Exit status: the command's own; 125 if clawguard failed and nothing was started, 126 if the \
                   command cannot be executed, 127 if it is not found.",
     after_long_help = EXAMPLES,
-    override_usage = "clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...\n       clawguard-exec check [OPTIONS] [PATH]...\n       \
-                      clawguard-exec init [OPTIONS]\n       clawguard-exec log [OPTIONS]\n       \
-                      clawguard-exec plan [OPTIONS] [-- COMMAND]\n       clawguard-exec presets [NAME]"
+    override_usage = USAGE
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -54,6 +53,16 @@ pub(crate) struct Cli {
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
+
+const USAGE: &str = "\
+clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...
+       clawguard-exec check [OPTIONS] [PATH]...
+       clawguard-exec init [OPTIONS]
+       clawguard-exec log [OPTIONS]
+       clawguard-exec plan [OPTIONS] [-- COMMAND]
+       clawguard-exec presets [NAME]
+       clawguard-exec ps [OPTIONS]
+       clawguard-exec stop [OPTIONS] <--all|PID>";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,6 +112,10 @@ pub(crate) enum Task {
     Plan(PlanArguments),
     /// List the shipped presets, or print one
     Presets(PresetsArguments),
+    /// List what runs confined now: since when, under which policy, how many denials
+    Ps(PsArguments),
+    /// End a run as a whole, what has detached itself included
+    Stop(StopArguments),
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// What was asked is done.
     Done,
-    /// `check --access`: something is denied.
+    /// `check --access`: something is denied. `stop`: something is left.
     Denied,
     /// The shim itself failed: nothing was started, or everything was ended.
     Ours,

@@ -20,6 +20,7 @@ mod policy;
 mod presets;
 mod report;
 mod run;
+mod running;
 mod yaml;
 
 use std::process::ExitCode;
@@ -51,6 +52,8 @@ fn main() -> ExitCode {
         Some(Task::Log(arguments)) => log::log(&cli, arguments),
         Some(Task::Plan(arguments)) => plan::plan(&cli, arguments),
         Some(Task::Presets(arguments)) => presets::presets(arguments),
+        Some(Task::Ps(arguments)) => running::ps(arguments),
+        Some(Task::Stop(arguments)) => running::stop(arguments),
         None => run::run(&cli),
     };
     match outcome {

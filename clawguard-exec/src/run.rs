@@ -7,16 +7,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clawguard_core::{
-    AbsPath, Access, ApplyError, Ending, Host, KeepDescriptors, KernelSupport, Links, Mode, Plan,
-    ResolvedPolicy, escape,
+    AbsPath, Access, ApplyError, CONFINED_BY, Ending, Host, KeepDescriptors, KernelSupport, Links,
+    Mode, Plan, ResolvedPolicy, escape,
 };
 
 use crate::cli::{Cli, Keep};
 use crate::exit::{Exit, Failure};
 use crate::{policy, report};
-
-/// Tells a second clawguard by which process it is confined.
-const CONFINED_BY: &str = "CLAWGUARD_PID";
 
 pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     let Some((program, arguments)) = cli.command.split_first() else {
@@ -37,9 +34,13 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
         .prepare()?
         .keep(&keep)
         .at_lost_lines(|error| report::error(error))
+        .at_failed_alert(|error| report::error(error))
         .at_end(move |ending| close(ending, summary));
     if cli.wait_all {
         sandbox = sandbox.wait_all();
+    }
+    if let Some(state) = host.state_directory() {
+        sandbox = sandbox.list_in(&state, unlisted);
     }
     for error in sandbox.not_made() {
         report::error(error);
@@ -86,6 +87,13 @@ fn close(ending: &Ending, summary: Summary) {
     }
 }
 
+/// The run goes on, and `stop` will not find it.
+fn unlisted(error: &std::io::Error) {
+    report::line(&format!(
+        "warning: `clawguard-exec ps` and `stop` will not know of this run: {error}"
+    ));
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("`{name}`")]
 struct Unexecuted {
@@ -113,7 +121,7 @@ fn tell(plan: &Plan, cli: &Cli) {
         ));
     }
     // A rule that grants nothing is not seen in the kernel's answers.
-    for lint in plan.unfollowed_links() {
+    for lint in plan.unfollowed_links().into_iter().chain(plan.alert_lints()) {
         report::line(&format!("warning: {}", lint.text));
     }
     // A supervisor tells apart what the kernel alone cannot.

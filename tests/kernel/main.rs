@@ -10,6 +10,7 @@ mod files;
 mod guards;
 mod jobs;
 mod links;
+mod listed;
 mod mixed;
 mod names;
 mod numbers;

@@ -17,12 +17,14 @@ use rustix::process::{
     DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions, set_dumpable_behavior, waitpid,
 };
 
+use super::alerter::{self, Alerting};
 use super::error::ApplyError;
 use super::forward::{LeadsSession, is_for_the_command};
 use super::link::{Heard, Link, Message};
 use super::reach::{Also, Reach};
 use super::steps::{Failed, Step, Steps, drop_capabilities};
 use super::{Afterwards, parent};
+use crate::running::Listing;
 use crate::supervise::Supervisor;
 use crate::sys::{self, Fork, SignalsBefore};
 
@@ -32,6 +34,8 @@ pub(super) struct Start {
     pub(super) supervisor: Supervisor,
     pub(super) command: Command,
     pub(super) afterwards: Afterwards,
+    pub(super) listing: Option<Listing>,
+    pub(super) alerting: Option<Alerting>,
 }
 
 /// Starts the command under a supervisor and ends as it ends; returns only why that failed.
@@ -42,9 +46,13 @@ pub(super) fn exec(start: Start) -> ApplyError {
     }
 }
 
-fn guard(start: Start) -> Result<Infallible, ApplyError> {
+fn guard(mut start: Start) -> Result<Infallible, ApplyError> {
     // The copy of what is buffered now would be written a second time.
     let _ = io::stdout().flush();
+    if let Some(alerting) = &start.alerting {
+        // What it runs is the user's own, with all rights that this process has now.
+        start.supervisor.alerts(alerter::fork(alerting).map_err(ApplyError::Spawn)?);
+    }
     give_up_rights()?;
     let reach = Reach::enter(Also::Nothing)?;
     let (own, theirs) = Link::pair().map_err(ApplyError::Spawn)?;

@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+mod alerter;
 mod confined;
+mod control;
 mod error;
 mod forward;
 mod guardian;
@@ -17,7 +19,10 @@ mod steps;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus};
+use std::sync::Arc;
 
+pub use self::alerter::AlertError;
+use self::alerter::Alerting;
 pub use self::confined::Confined;
 use self::confined::Keeper;
 pub use self::error::ApplyError;
@@ -29,7 +34,9 @@ pub use self::steps::Step;
 use self::steps::Steps;
 use crate::journal::{JournalError, Summary};
 use crate::path::AbsPath;
+use crate::policy::OnDenied;
 use crate::resolve::{Removal, ResolvedEnvironment};
+use crate::running::{About, Listing};
 use crate::supervise::Supervisor;
 
 /// Everything that confines a process, made beforehand; the last stage of the pipeline.
@@ -40,6 +47,9 @@ pub struct Sandbox {
     environment: ResolvedEnvironment,
     not_made: Vec<PrepareError>,
     afterwards: Afterwards,
+    about: About,
+    listing: Option<Listing>,
+    alerting: Option<Alerting>,
 }
 
 /// How a supervised command ended.
@@ -94,9 +104,21 @@ impl Sandbox {
         environment: ResolvedEnvironment,
         temporary: Option<AbsPath>,
         not_made: Vec<PrepareError>,
+        about: About,
+        on_denied: Option<OnDenied>,
     ) -> Sandbox {
+        let alerting = on_denied.map(|on_denied| Alerting { on_denied, tell: Arc::new(|_| ()) });
         let afterwards = Afterwards { leftovers: Leftovers::End, temporary, at_end: None };
-        Sandbox { steps, supervisor, environment, not_made, afterwards }
+        Sandbox {
+            steps,
+            supervisor,
+            environment,
+            not_made,
+            afterwards,
+            about,
+            listing: None,
+            alerting,
+        }
     }
 
     /// Lets the command inherit these descriptors besides 0, 1 and 2.
@@ -131,6 +153,30 @@ impl Sandbox {
         self
     }
 
+    /// Lists the run among the [`Runs`](crate::Runs) of this state directory, and lets it be stopped from there. Holds
+    /// for [`Sandbox::exec`]: what [`Sandbox::spawn`] starts is its caller's to list and to end. Calls `tell`, once at
+    /// most, if the run cannot be listed; it goes on then.
+    pub fn list_in(
+        mut self,
+        state: &AbsPath,
+        tell: impl Fn(&io::Error) + Send + Sync + 'static,
+    ) -> Sandbox {
+        let state = state.as_path().to_owned();
+        self.listing = Some(Listing::new(state, self.about.clone(), tell));
+        self
+    }
+
+    /// Calls this, once at most, when a command of `logging.on_denied` fails: in the process or thread that runs it.
+    pub fn at_failed_alert(
+        mut self,
+        call: impl Fn(&AlertError) + Send + Sync + 'static,
+    ) -> Sandbox {
+        if let Some(alerting) = &mut self.alerting {
+            alerting.tell = Arc::new(call);
+        }
+        self
+    }
+
     /// The directories of presets that could not be made, and why; the target gets nothing there.
     #[must_use]
     pub fn not_made(&self) -> &[PrepareError] {
@@ -156,13 +202,26 @@ impl Sandbox {
         if let Err(error) = is_single_threaded() {
             return error;
         }
-        let Sandbox { mut steps, supervisor, environment, afterwards, .. } = self;
+        let Sandbox {
+            mut steps, supervisor, environment, afterwards, mut listing, alerting, ..
+        } = self;
+        if let Some(listing) = &mut listing {
+            listing.names(&command);
+        }
         apply_environment(&environment, &mut command);
         crate::sys::before_exec(&mut command, crate::sys::restore_sigpipe);
         if let Some(mut supervisor) = supervisor {
             supervisor.names(&command);
-            return guardian::exec(Start { steps, supervisor, command, afterwards });
+            return guardian::exec(Start {
+                steps,
+                supervisor,
+                command,
+                afterwards,
+                listing,
+                alerting,
+            });
         }
+        listing.iter().for_each(crate::running::record);
         match steps.take() {
             Err(failed) => failed.into(),
             Ok(_) => ApplyError::Exec(command.exec()),
@@ -175,13 +234,17 @@ impl Sandbox {
     /// # Errors
     /// [`ApplyError`], with the step that failed in the child.
     pub fn spawn(self, mut command: Command) -> Result<Confined, ApplyError> {
-        let Sandbox { steps, supervisor, environment, afterwards, .. } = self;
+        let Sandbox { steps, supervisor, environment, afterwards, alerting, .. } = self;
         apply_environment(&environment, &mut command);
         let started = match supervisor {
             Some(mut supervisor) => {
                 supervisor.names(&command);
-                Keeper::start(steps, supervisor, command)
-                    .map(|(child, keeper)| (child, Some(keeper)))
+                let alerts = alerting.map(alerter::spawn).transpose().map_err(ApplyError::Spawn);
+                alerts.and_then(|alerts| {
+                    alerts.into_iter().for_each(|alerts| supervisor.alerts(alerts));
+                    let (child, keeper) = Keeper::start(steps, supervisor, command)?;
+                    Ok((child, Some(keeper)))
+                })
             }
             None => spawn_alone(steps, command).map(|child| (child, None)),
         };

@@ -16,6 +16,7 @@ use rustix::process::{
     set_parent_process_death_signal, wait, waitpid,
 };
 
+use super::control::Control;
 use super::error::ApplyError;
 use super::forward::{Forwards, Group};
 use super::guardian::Start;
@@ -32,7 +33,7 @@ const REMINDER: Duration = Duration::from_millis(100);
 
 /// Runs in the forked process, and ends it.
 pub(super) fn supervise(start: Start, link: Link, before: &SignalsBefore, guardian: Pid) -> ! {
-    let Start { steps, supervisor, command, afterwards } = start;
+    let Start { steps, supervisor, command, afterwards, listing, .. } = start;
     let started = prepare(guardian).and_then(|(reach, signals)| {
         let (command, serving) = start_command(steps, supervisor, command, before, guardian)?;
         Ok((reach, signals, command, serving))
@@ -51,8 +52,10 @@ pub(super) fn supervise(start: Start, link: Link, before: &SignalsBefore, guardi
                 forwards: Forwards::default(),
                 remind: None,
                 leftovers: afterwards.leftovers,
+                serving,
+                control: Control::new(listing, guardian, command),
             };
-            keeper.keep(serving, afterwards)
+            keeper.keep(afterwards)
         }
         Err(error) => {
             link.tell(Message::Failed(error.to_numbers()));
@@ -164,6 +167,8 @@ struct Keeper {
     /// When to tell the guardian again that the command goes on.
     remind: Option<Instant>,
     leftovers: Leftovers,
+    serving: Serving,
+    control: Control,
 }
 
 /// Are there children left?
@@ -181,11 +186,12 @@ enum Children {
 const BATCH: usize = 64;
 
 impl Keeper {
-    fn keep(mut self, serving: Serving, afterwards: Afterwards) -> ! {
+    fn keep(mut self, afterwards: Afterwards) -> ! {
         self.until_the_end();
         let left = self.reach.end(None, reap_all);
         let status = self.status.unwrap_or_else(|| ExitStatus::from_raw(Signal::KILL.as_raw()));
-        let summary = serving.finish(Some(status));
+        self.control.finish(&left);
+        let summary = self.serving.finish(Some(status));
         afterwards.finish(&Ending { status, left, summary });
         self.link.tell(Message::Ended(status.into_raw()));
         sys::exit_now(0)
@@ -197,13 +203,15 @@ impl Keeper {
             let children = self.reap();
             let is_over = match (self.status, self.leftovers) {
                 (None, _) => children == Children::None,
-                (Some(_), Leftovers::End) => true,
-                (Some(_), Leftovers::Await) => children == Children::None,
+                // Who is ordered to end has the same time as the command.
+                (Some(_), Leftovers::End) if !self.control.is_stopping() => true,
+                (Some(_), Leftovers::End | Leftovers::Await) => children == Children::None,
             };
-            if is_over {
+            if is_over || self.control.is_out_of_grace() {
                 return;
             }
             self.sleep(children);
+            self.control.serve(&self.reach, &self.serving);
             while let Some(received) = sys::next_signal(&self.signals) {
                 if received.code <= 0 {
                     let group = self.group();
@@ -257,7 +265,8 @@ impl Keeper {
     }
 
     fn sleep(&self, children: Children) {
-        let next = [self.forwards.next_due(), self.remind].into_iter().flatten().min();
+        let due = [self.forwards.next_due(), self.remind, self.control.next_due()];
+        let next = due.into_iter().flatten().min();
         let pause = match children {
             Children::Quiet | Children::None => {
                 next.map(|at| at.saturating_duration_since(Instant::now()))
@@ -268,12 +277,11 @@ impl Keeper {
             tv_sec: i64::try_from(pause.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: pause.subsec_nanos().into(),
         });
-        let mut both = [
-            PollFd::new(&self.signals, PollFlags::IN),
-            PollFd::new(self.link.descriptor(), PollFlags::IN),
-        ];
+        let own = [&self.signals, self.link.descriptor()];
+        let all = own.into_iter().chain(self.control.descriptors());
+        let mut all: Vec<PollFd<'_>> = all.map(|one| PollFd::new(one, PollFlags::IN)).collect();
         // An error here is a signal that interrupted; everything is looked at anyway.
-        let _ = poll(&mut both, timeout.as_ref());
+        let _ = poll(&mut all, timeout.as_ref());
     }
 
     fn group(&self) -> Group {

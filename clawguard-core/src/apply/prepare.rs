@@ -19,10 +19,12 @@ use rustix::io::Errno;
 use super::Sandbox;
 use super::keep::KeepDescriptors;
 use super::steps::{Answering, Steps};
-use crate::compile::{LandlockRule, Plan, What};
+use crate::compile::{LandlockRule, Mode, Plan, What};
 use crate::kernel::KernelSupport;
 use crate::path::AbsPath;
+use crate::policy::Origin;
 use crate::resolve::temporary;
+use crate::running::About;
 use crate::supervise::Supervisor;
 
 impl Plan {
@@ -53,6 +55,8 @@ impl Plan {
         let ruleset = ruleset(&self.kernel, &self.rules)?;
         let environment = self.policy.environment.clone();
         let supervisor = self.is_supervised().then(|| Supervisor::new(&self));
+        let about = about(&self);
+        let on_denied = self.policy.logging.on_denied.clone();
         let answering = match &supervisor {
             Some(_) => Answering::Supervisor,
             None => Answering::Nobody,
@@ -63,8 +67,30 @@ impl Plan {
             programs: self.programs,
             close: KeepDescriptors::none().others(),
         };
-        Ok(Sandbox::new(steps, supervisor, environment, self.policy.temporary, not_made))
+        Ok(Sandbox::new(
+            steps,
+            supervisor,
+            environment,
+            self.policy.temporary,
+            not_made,
+            about,
+            on_denied,
+        ))
     }
+}
+
+/// What the list of runs says of this one.
+fn about(plan: &Plan) -> About {
+    let policy = plan.policy();
+    let file = policy.name.as_ref().map(|file| file.as_os_str().as_bytes());
+    let mode = if plan.is_supervised() { Mode::Supervised } else { Mode::Kernel };
+    let journal = policy.journal.file().filter(|_| plan.is_supervised());
+    About::new(
+        file.unwrap_or(Origin::DEFAULT.as_bytes()),
+        mode.name(),
+        policy.presets(),
+        journal.as_ref().map(|file| file.as_os_str().as_bytes()),
+    )
 }
 
 /// Makes a directory and those above it, mode 0700, through no link: what led elsewhere when the policy was resolved

@@ -14,7 +14,7 @@ use crate::resolve::{AtFront, ResolvedPolicy, Spelled};
 /// A remark on a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lint {
-    /// A name for programs: `shadowed`, `exception`, `redundant`, `missing`, `replaceable`, `link`.
+    /// A name for programs: `shadowed`, `exception`, `redundant`, `missing`, `replaceable`, `link`, `alert`.
     pub kind: &'static str,
     /// The rule that it is about.
     pub rule: RuleId,
@@ -36,6 +36,7 @@ impl Plan {
             lints.extend(replaceable(self, one, &mut decider));
             lints.extend(not_followed(policy, one));
         }
+        lints.extend(self.alert_lints());
         lints.sort_by(|a, b| (a.rule, a.kind, &a.text).cmp(&(b.rule, b.kind, &b.text)));
         lints.dedup();
         lints
@@ -47,6 +48,36 @@ impl Plan {
     pub fn unfollowed_links(&self) -> Vec<Lint> {
         let users = self.policy.spelled.iter().filter(|one| is_judged(&self.policy, one));
         users.filter_map(|one| not_followed(&self.policy, one)).collect()
+    }
+}
+
+impl Plan {
+    /// Files that the command of `on_denied` names and that the target may write or replace: it would choose what runs
+    /// outside the sandbox. Every start should tell these.
+    #[must_use]
+    pub fn alert_lints(&self) -> Vec<Lint> {
+        let mut decider = self.policy.decider();
+        let mut writable = |file: &AbsPath| {
+            let above = std::iter::successors(Some(file.clone()), AbsPath::parent);
+            let mut rules = above.map(|at| {
+                let state = decider.walk(&at);
+                decider.decision(state).verdict(Access::Write)
+            });
+            rules.find(|verdict| verdict.is_allowed()).and_then(|verdict| verdict.rule())
+        };
+        let lint = |file: &AbsPath| {
+            let rule = writable(file)?;
+            let text = format!(
+                "`on_denied` names `{file}`, which the target may write or replace ({}): what it writes there would \
+                 run outside the sandbox",
+                self.policy.rule(rule)
+            );
+            Some(Lint { kind: "alert", rule, text })
+        };
+        // A device is not replaced by what is written to it.
+        let files = self.policy.alert_files.iter();
+        let files = files.filter(|file| !file.as_path().starts_with("/dev"));
+        files.filter_map(lint).collect()
     }
 }
 

@@ -144,11 +144,7 @@ impl Plan {
     #[must_use]
     pub fn policy_left_open(&self) -> Vec<String> {
         if self.is_supervised() {
-            let on_denied = self.policy.logging.on_denied.as_ref();
-            return on_denied
-                .map(|_| "on_denied: nothing runs yet".to_owned())
-                .into_iter()
-                .collect();
+            return Vec::new();
         }
         let unguarded = self.unguarded().map(|rule| {
             format!("making `{}`, which does not exist yet (guard)", self.policy.rule(rule).pattern)
@@ -160,8 +156,11 @@ impl Plan {
         }
         let logging = &self.policy.logging;
         let logs = logging.file_access || logging.commands || logging.denials == Some(true);
-        if logs || logging.on_denied.is_some() {
+        if logs {
             open.push("logging: nobody sees what is denied, opened or run".to_owned());
+        }
+        if logging.on_denied.is_some() {
+            open.push("on_denied: nobody sees what is denied, so nothing is run for it".to_owned());
         }
         open
     }

@@ -43,6 +43,9 @@ pub(super) struct Line<'a> {
     pub(super) denials: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lost: Option<u64>,
+    /// Of an alert alone: denials of the same rule before it for which there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) suppressed: Option<u64>,
 }
 
 /// Who asked for what, and the rule that decided.
@@ -146,8 +149,9 @@ impl Arguments {
     }
 }
 
-/// A time in UTC, with milliseconds.
-pub(super) fn rfc3339(time: SystemTime) -> String {
+/// A time in UTC, with milliseconds, as the journal writes it: `2026-01-31T12:00:00.000Z`.
+#[must_use]
+pub fn rfc3339(time: SystemTime) -> String {
     format!("{:.3}", Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod alert;
 mod event;
 mod line;
 mod repeat;
@@ -28,8 +29,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, SystemTime};
 
+pub(crate) use self::alert::Alerts;
 pub(crate) use self::event::{Event, Kind, Outcome};
 use self::event::{FLOOR, cut};
+pub use self::line::rfc3339;
 use self::store::{Limits, Sink, Store};
 pub use self::summary::Summary;
 use self::writer::{Gate, Item, Writer, session};
@@ -50,6 +53,16 @@ const QUEUE: usize = BUDGET / FLOOR + 16;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 impl JournalPlace {
+    /// The file that lines are written to.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            JournalPlace::State { directory } => Some(directory.join(store::NAME)),
+            JournalPlace::File(file) => Some(file.clone()),
+            JournalPlace::Nowhere => None,
+        }
+    }
+
     /// Every path that the target must not write to, whether it exists or not.
     #[must_use]
     pub fn guarded(&self) -> Vec<PathBuf> {
@@ -170,6 +183,8 @@ struct Counters {
     lost: AtomicU64,
     /// Denials among all that found no room.
     lost_denials: AtomicU64,
+    /// Denials, lost ones included.
+    denials: AtomicU64,
     is_stopped: AtomicBool,
 }
 
@@ -194,6 +209,15 @@ impl Counters {
         self.waiting.fetch_sub(cost, Ordering::Relaxed);
     }
 
+    fn see(&self, kind: Kind) {
+        match kind {
+            Kind::Denial => {
+                self.denials.fetch_add(1, Ordering::Relaxed);
+            }
+            Kind::Access | Kind::Command => {}
+        }
+    }
+
     fn lose(&self, kind: Kind) {
         self.lost.fetch_add(1, Ordering::Relaxed);
         match kind {
@@ -214,13 +238,21 @@ pub(crate) struct Prepared {
     gate: Gate,
     rules: Arc<Rules>,
     teller: Arc<Teller>,
+    alerts: Option<Alerts>,
 }
 
 impl Prepared {
+    /// Tells denials there as well.
+    pub(crate) fn alerting(mut self, alerts: Option<Alerts>) -> Prepared {
+        self.alerts = alerts;
+        self
+    }
+
     /// Starts the thread that writes. It inherits the credentials and the Landlock domain of the calling thread.
     pub(crate) fn start(self) -> Journal {
         let store = NowhereOr(self.store);
-        Journal::with(self.wants, store, self.gate, self.rules, self.teller, session().into())
+        let session = session().into();
+        Journal::with(self.wants, store, self.gate, self.rules, self.teller, session, self.alerts)
     }
 }
 
@@ -301,7 +333,7 @@ impl Journal {
                 (countable, None, Gate::Closed)
             }
         };
-        Prepared { wants, store, gate, rules, teller }
+        Prepared { wants, store, gate, rules, teller, alerts: None }
     }
 
     fn with(
@@ -311,6 +343,7 @@ impl Journal {
         rules: Arc<Rules>,
         teller: Arc<Teller>,
         session: Arc<str>,
+        alerts: Option<Alerts>,
     ) -> Journal {
         let counters = Arc::new(Counters::default());
         if wants == 0 {
@@ -320,6 +353,7 @@ impl Journal {
         let (done, summary) = channel();
         let writer =
             Writer::new(sink, session, rules, Arc::clone(&teller), Arc::clone(&counters), gate);
+        let writer = writer.alerting(alerts);
         let spawned = std::thread::Builder::new()
             .name("clawguard-log".to_owned())
             .spawn(move || drop(done.send(writer.run(&items))));
@@ -341,6 +375,12 @@ impl Journal {
         self.shared.wants & kind.bit() != 0
     }
 
+    /// How many requests were denied so far; none when denials are not recorded.
+    pub(crate) fn denials(&self) -> Option<u64> {
+        let is_counted = self.wants(Kind::Denial) && self.shared.writing.is_some();
+        is_counted.then(|| self.shared.counters.denials.load(Ordering::Relaxed))
+    }
+
     /// Records one request. Never waits for the disk; an event that finds no room is counted as lost.
     pub(crate) fn record(&self, mut event: Event) {
         let kind = event.kind();
@@ -354,6 +394,7 @@ impl Journal {
             Kind::Access | Kind::Command => BUDGET_OF_OTHERS,
         };
         let counters = &self.shared.counters;
+        counters.see(kind);
         let before = counters.waiting.fetch_add(cost, Ordering::Relaxed);
         let after = before.saturating_add(cost);
         let item = Item::Event { event, time: SystemTime::now(), omitted };

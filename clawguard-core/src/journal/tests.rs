@@ -268,7 +268,7 @@ impl Disk {
     fn journal(&self, told: &Told) -> Journal {
         let tell = Box::new(told.teller());
         let teller = Arc::new(Teller { tell, has_told: AtomicBool::new(false) });
-        Journal::with(7, self.clone(), Gate::Open, Arc::new(rules("")), teller, "s".into())
+        Journal::with(7, self.clone(), Gate::Open, Arc::new(rules("")), teller, "s".into(), None)
     }
 
     fn wait_for(&self, tries: u64) {

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::alert::LONGEST;
 use super::event::{Event, Kind, Outcome};
 use super::line::{Arguments, Beginning, Line, Request, rfc3339};
 use super::repeat::{Denial, Noted, Repeats, Seen};
 use super::store::Sink;
 use super::summary::{Summary, Tally};
-use super::{Counters, JournalError, QUEUE, Rules, Teller};
+use super::{Alerts, Counters, JournalError, QUEUE, Rules, Teller};
 
 /// After a batch the writer sleeps, so that a flood wakes it once for hundreds of events; `finish` ends the sleep.
 const NAP: Duration = Duration::from_millis(5);
@@ -72,6 +73,7 @@ pub(super) enum Gate {
 /// The writer, on its thread.
 pub(super) struct Writer<S> {
     output: Output<S>,
+    alerts: Option<Alerts>,
     repeats: Repeats,
     tally: Tally,
 }
@@ -154,7 +156,13 @@ impl<S: Sink> Writer<S> {
             lost: 0,
             gate,
         };
-        Writer { output, repeats: Repeats::default(), tally: Tally::default() }
+        Writer { output, alerts: None, repeats: Repeats::default(), tally: Tally::default() }
+    }
+
+    /// Tells denials there as well.
+    pub(super) fn alerting(mut self, alerts: Option<Alerts>) -> Writer<S> {
+        self.alerts = alerts;
+        self
     }
 
     /// Writes until it is told to stop, or until nobody is left who could tell.
@@ -254,6 +262,7 @@ impl<S: Sink> Writer<S> {
         };
         let Event { pid, command, operation, path, access, arguments, .. } = event;
         let denial = Denial { command, operation, path, access, rule, errno, arguments, omitted };
+        self.alert(&denial, Seen { count: 0, pid, time });
         if let Noted::First(denial) = self.repeats.note(denial, pid, time) {
             if self.repeats.is_full() {
                 self.flush();
@@ -261,6 +270,25 @@ impl<S: Sink> Writer<S> {
             denied(&mut self.output, &denial, Seen { count: 0, pid, time });
             self.tally.add(&denial, 1);
             self.repeats.remember(denial, pid, time, Instant::now());
+        }
+    }
+
+    /// Tells a denial to the one who runs `on_denied`, if it is time.
+    fn alert(&mut self, denial: &Denial, seen: Seen) {
+        let Some(alerts) = &mut self.alerts else { return };
+        let now = Instant::now();
+        let Some(before) = alerts.is_due(denial.rule, &self.output.rules, now) else { return };
+        let (session, rules) = (Arc::clone(&self.output.session), Arc::clone(&self.output.rules));
+        let mut line = line_of(denial, seen, &session, &rules);
+        line.suppressed = Some(before);
+        let mut bytes = Vec::new();
+        let mut written = line.write(&mut bytes);
+        if bytes.len() > LONGEST {
+            line.arguments = None;
+            written = line.write(&mut bytes);
+        }
+        if written.is_ok() {
+            alerts.tell(denial.rule, &bytes, before, now);
         }
     }
 
@@ -275,23 +303,27 @@ fn repeated<S: Sink>(output: &mut Output<S>, tally: &mut Tally, denial: &Denial,
     denied(output, denial, seen);
 }
 
-/// The line of a denial; a count stands for so many more of them.
 fn denied<S: Sink>(output: &mut Output<S>, denial: &Denial, seen: Seen) {
     let session = Arc::clone(&output.session);
     let rules = Arc::clone(&output.rules);
-    let mut line = Line::new(&session, "denied", seen.time);
+    output.write(&line_of(denial, seen, &session, &rules));
+}
+
+/// The line of a denial; a count stands for so many more of them.
+fn line_of<'a>(denial: &'a Denial, seen: Seen, session: &'a str, rules: &'a Rules) -> Line<'a> {
+    let mut line = Line::new(session, "denied", seen.time);
     line.pid = Some(seen.pid);
     line.request = Some(Request::new(
         &denial.command,
         denial.operation,
         &denial.path,
         denial.access.to_string(),
-        denial.rule.map(|rule| (&*rules, rule)),
+        denial.rule.map(|rule| (rules, rule)),
     ));
     line.errno = Some(denial.errno);
     line.count = (seen.count > 0).then_some(seen.count);
     line.arguments = denial.arguments.as_ref().map(|all| Arguments::new(all, denial.omitted));
-    output.write(&line);
+    line
 }
 
 /// The name of a run: its process and its start.

@@ -95,6 +95,20 @@ pub enum MistakeKind {
         /// The nearest shipped name.
         nearest: Option<String>,
     },
+    /// An alert for what is no blocked path of the policy.
+    #[error(
+        "`{pattern}` is not written so in `blocked_paths`, and neither `guards` nor `nothing allows it`{}",
+        did_you_mean(.nearest.as_deref())
+    )]
+    NotBlocked {
+        /// What is named.
+        pattern: String,
+        /// The nearest that could be.
+        nearest: Option<String>,
+    },
+    /// Alerts, and nothing that could cause one.
+    #[error("`on_denied` needs the denials that `log_denials: false` leaves out")]
+    AlertWithoutDenials,
     /// A pattern that cannot be read.
     #[error(transparent)]
     Pattern(#[from] PatternError),

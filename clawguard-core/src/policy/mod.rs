@@ -23,7 +23,9 @@ pub use self::pattern::{Pattern, PatternError, PatternErrorKind, Place};
 pub use self::preset::Preset;
 pub use self::rule::{Effect, Origin, Rule};
 use self::schema::Source;
-pub use self::settings::{Environment, JournalPlace, Listen, Logging, Temporary};
+pub use self::settings::{
+    AlertOn, Environment, JournalPlace, Listen, Logging, OnDenied, Temporary,
+};
 pub(crate) use self::token::expand;
 pub(crate) use self::wildcard::{ByteSet, Case, Wildcard};
 use crate::access::AccessSet;

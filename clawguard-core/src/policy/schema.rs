@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+mod on_denied;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::rc::Rc;
@@ -56,7 +58,10 @@ pub(crate) fn read(bytes: &[u8], source: Source) -> Result<Document, Vec<Mistake
     let mut document = Document::default();
     match super::yaml::parse(bytes) {
         Err(error) => reader.mistake(error.at, MistakeKind::Yaml(error.why)),
-        Ok(root) => reader.document(&root, &mut document),
+        Ok(root) => {
+            reader.document(&root, &mut document);
+            reader.check_alert(&document);
+        }
     }
     if reader.mistakes.is_empty() { Ok(document) } else { Err(reader.mistakes) }
 }
@@ -362,7 +367,7 @@ impl Reader {
                     Some(time) => logging.retention = time,
                     None => self.wrong_type(&name, &node, "a time such as `30d`"),
                 },
-                "on_denied" => logging.on_denied = Some(self.text(&name, &node)),
+                "on_denied" => logging.on_denied = self.on_denied(&node),
                 // The section is shared with others: their keys are theirs.
                 _ => {}
             }

@@ -69,8 +69,51 @@ pub struct Logging {
     pub max_size: u64,
     /// How long a journal is kept.
     pub retention: Duration,
-    /// A command to run on a denial.
-    pub on_denied: Option<String>,
+    /// What is run on a denial.
+    pub on_denied: Option<OnDenied>,
+}
+
+/// A command that is run, outside the sandbox, when something was denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnDenied {
+    /// For `/bin/sh -c`. The event is its standard input.
+    pub command: String,
+    /// For which denials; none: for all.
+    pub rules: Option<Vec<(AlertOn, Origin)>>,
+    /// The least time between two runs for the same rule.
+    pub every: Duration,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+impl OnDenied {
+    /// The least time between two runs, when the policy does not say.
+    pub const EVERY: Duration = Duration::from_secs(60);
+}
+
+/// Which denials an alert is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertOn {
+    /// Those of the blocked path that is written so.
+    Pattern(String),
+    /// Those that no rule makes: nothing allows the path.
+    NothingAllows,
+    /// Those of clawguard's own files: its policies, its journal, itself.
+    Guards,
+}
+
+impl AlertOn {
+    /// What is no pattern. No pattern begins with a letter.
+    pub(super) const WORDS: [&'static str; 2] = ["nothing allows it", "guards"];
+
+    pub(super) fn new(text: &str) -> AlertOn {
+        let [nothing_allows, guards] = AlertOn::WORDS;
+        match text {
+            text if text == nothing_allows => AlertOn::NothingAllows,
+            text if text == guards => AlertOn::Guards,
+            pattern => AlertOn::Pattern(pattern.to_owned()),
+        }
+    }
 }
 
 impl Default for Logging {

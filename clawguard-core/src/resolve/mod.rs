@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alert;
 mod builtin;
 mod environment;
 mod existing;
@@ -44,6 +45,8 @@ pub struct ResolvedPolicy {
     pub(crate) environment: ResolvedEnvironment,
     pub(crate) listen: Option<Listen>,
     pub(crate) logging: Logging,
+    /// What the command of `on_denied` names.
+    pub(crate) alert_files: Vec<AbsPath>,
     pub(crate) journal: JournalPlace,
     /// The policy's file.
     pub(crate) name: Option<Arc<Path>>,

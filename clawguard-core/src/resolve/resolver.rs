@@ -9,7 +9,7 @@ use super::host::Host;
 use super::links::{AtFront, Links};
 use super::program::{Found, Program};
 use super::spell::{self, Purpose, Spelled};
-use super::{ResolvedEnvironment, ResolvedPolicy, builtin, environment, folding};
+use super::{ResolvedEnvironment, ResolvedPolicy, alert, builtin, environment, folding};
 use crate::access::{Access, AccessSet};
 use crate::decide::{Decider, Folding, Law};
 use crate::path::AbsPath;
@@ -89,6 +89,7 @@ impl Resolver {
             environment,
             listen: named.or_else(|| self.presets.iter().find_map(|preset| preset.listen)),
             logging: self.policy.logging.clone(),
+            alert_files: self.alert_files(),
             journal: self.policy.journal.clone(),
             name: self.policy.file.clone(),
             uid: self.host.uid,
@@ -272,6 +273,13 @@ impl Resolver {
         }
         let is_missing = |path: &AbsPath| self.links.look_at(path) == AtFront::Nothing;
         Ok(create.into_iter().filter(is_missing).collect())
+    }
+
+    fn alert_files(&mut self) -> Vec<AbsPath> {
+        let on_denied = self.policy.logging.on_denied.as_ref();
+        on_denied.map_or(Vec::new(), |on_denied| {
+            alert::files(&on_denied.command, &self.host, &mut self.links)
+        })
     }
 
     fn environment(&self, program: &Program) -> Result<ResolvedEnvironment, Vec<Mistake>> {

@@ -47,7 +47,7 @@ use self::lookup::Ways;
 use self::worker::Shared;
 use crate::compile::{Plan, What};
 use crate::decide::{Decider, Law};
-use crate::journal::{Journal, JournalError, Rules, Summary};
+use crate::journal::{Alerts, Journal, JournalError, Rules, Summary};
 use crate::policy::{JournalPlace, Listen, Logging, Origin};
 
 /// Everything that is needed to answer for one target, made before it starts.
@@ -71,6 +71,7 @@ struct Diary {
     mode: &'static str,
     arguments: Vec<Box<[u8]>>,
     tell: Box<dyn Fn(&JournalError) + Send + Sync>,
+    alerts: Option<Alerts>,
 }
 
 /// The threads that answer, and the journal.
@@ -108,6 +109,7 @@ impl Supervisor {
                 mode: plan.mode().name(),
                 arguments: Vec::new(),
                 tell: Box::new(|_| ()),
+                alerts: None,
             },
             law,
         }
@@ -124,6 +126,11 @@ impl Supervisor {
         self.diary.tell = Box::new(tell);
     }
 
+    /// Tells denials there as well.
+    pub(crate) fn alerts(&mut self, alerts: Alerts) {
+        self.diary.alerts = Some(alerts);
+    }
+
     /// Starts the threads that answer. They inherit the credentials and the Landlock domain of the calling thread.
     ///
     /// # Errors
@@ -135,7 +142,7 @@ impl Supervisor {
         crate::sys::notify::wake_on_same_cpu(listener.as_fd());
         let diary = self.diary;
         let journal = Journal::prepare(&diary.logging, &diary.place, diary.rules, diary.tell);
-        let journal = journal.start();
+        let journal = journal.alerting(diary.alerts).start();
         journal.started(diary.policy, diary.mode, diary.arguments);
         let shared = Shared {
             listener,
@@ -156,6 +163,11 @@ impl Supervisor {
 }
 
 impl Serving {
+    /// How many requests were denied so far; none when denials are not logged.
+    pub(crate) fn denials(&self) -> Option<u64> {
+        self.journal.denials()
+    }
+
     /// Closes the journal, when nobody of the target is left. The threads that answered end by themselves.
     pub(crate) fn finish(self, status: Option<ExitStatus>) -> Summary {
         if let Some(status) = status {
