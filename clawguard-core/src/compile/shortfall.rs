@@ -155,8 +155,10 @@ impl Plan {
         });
         let mut open: Vec<String> = unguarded.collect();
         open.extend(self.kernel.missing().into_iter().map(str::to_owned));
-        if self.policy.listen == Some(Listen::Loopback) {
-            open.push("`network.listen: loopback`: any address can be listened on".to_owned());
+        if let Some((Listen::Loopback, origin)) = self.policy.listen() {
+            open.push(format!(
+                "`network.listen: loopback` ({origin}): any address can be listened on"
+            ));
         }
         let logging = &self.policy.logging;
         let logs = logging.file_access || logging.commands || logging.denials == Some(true);

@@ -99,7 +99,7 @@ impl Supervisor {
             watches_executions: !loose.is_empty(),
             grants: Grants::new(plan.rules.iter().map(|rule| &rule.path)),
             granted: files.filter_map(|rule| inode(rule.path.as_path())).collect(),
-            listen: policy.listen,
+            listen: policy.listen().map(|(listen, _)| listen),
             diary: Diary {
                 logging: policy.logging.clone(),
                 place: policy.journal.clone(),
