@@ -107,7 +107,10 @@ mod sys;
 mod syscalls;
 
 pub use self::access::{Access, AccessError, AccessSet};
-pub use self::apply::{ApplyError, Confined, Ending, KeepDescriptors, PrepareError, Sandbox, Step};
+pub use self::apply::{
+    Act, ApplyError, Attempt, AttemptError, Confined, Ending, KeepDescriptors, Outcome,
+    PrepareError, Sandbox, Step, without_capabilities,
+};
 pub use self::compile::{
     CompileError, DeniedCall, Holder, LandlockRule, LedgerRow, Lint, Loose, Mode, Need, Plan,
     TrappedCalls, denied_calls,

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attempt;
 mod confined;
 mod error;
 mod forward;
@@ -18,6 +19,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus};
 
+pub use self::attempt::{Act, Attempt, AttemptError, Outcome, without_capabilities};
 pub use self::confined::Confined;
 use self::confined::Keeper;
 pub use self::error::ApplyError;
@@ -224,7 +226,8 @@ fn spawn_alone(mut steps: Steps, mut command: Command) -> Result<std::process::C
     spawned.map_err(|error| report.failure().unwrap_or(ApplyError::Exec(error)))
 }
 
-/// Confines a child, and gives its listener to whoever answers. System calls only.
+/// Confines a child, and gives its listener to whoever answers; one that is there for attempts makes them and ends.
+/// System calls only.
 fn confine_child(steps: &mut Steps, reporter: &Reporter) -> io::Result<()> {
     let handed_over = steps.take().and_then(|listener| match listener {
         Some(listener) => reporter.hand_over(&listener),
@@ -233,7 +236,11 @@ fn confine_child(steps: &mut Steps, reporter: &Reporter) -> io::Result<()> {
     handed_over.map_err(|failed| {
         reporter.send(&failed);
         failed.source
-    })
+    })?;
+    match &steps.attempts {
+        Some(attempts) => attempts.make_and_exit(),
+        None => Ok(()),
+    }
 }
 
 fn apply_environment(environment: &ResolvedEnvironment, command: &mut Command) {

@@ -50,6 +50,24 @@ impl Plan {
                 .create(directory)
                 .map_err(|source| failed_to_make(directory, source))?;
         }
+        let temporary = self.policy.temporary.clone();
+        self.sandbox(temporary, not_made)
+    }
+
+    /// The same for a process that only makes attempts: no directory is made, and no journal is written.
+    pub(super) fn prepare_for_attempts(self) -> Result<Sandbox, PrepareError> {
+        let mut sandbox = self.sandbox(None, Vec::new())?;
+        if let Some(supervisor) = &mut sandbox.supervisor {
+            supervisor.keeps_no_journal();
+        }
+        Ok(sandbox)
+    }
+
+    fn sandbox(
+        self,
+        temporary: Option<AbsPath>,
+        not_made: Vec<PrepareError>,
+    ) -> Result<Sandbox, PrepareError> {
         let ruleset = ruleset(&self.kernel, &self.rules)?;
         let environment = self.policy.environment.clone();
         let supervisor = self.is_supervised().then(|| Supervisor::new(&self));
@@ -62,8 +80,9 @@ impl Plan {
             ruleset: Some(ruleset),
             programs: self.programs,
             close: KeepDescriptors::none().others(),
+            attempts: None,
         };
-        Ok(Sandbox::new(steps, supervisor, environment, self.policy.temporary, not_made))
+        Ok(Sandbox::new(steps, supervisor, environment, temporary, not_made))
     }
 }
 

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::Plan;
 use super::gap::{Gap, Lack};
+use crate::access::Access;
 use crate::decide::RuleId;
+use crate::path::AbsPath;
 use crate::policy::{Listen, Origin};
 
 /// A rule that needs the supervisor, and for what.
@@ -138,6 +140,22 @@ impl Plan {
 
     pub(super) fn is_users(&self, gap: &Gap) -> bool {
         gap.allowed_by.is_some_and(|rule| self.is_user(rule))
+    }
+
+    /// Why this access is denied at a path although the law allows it, if the plan knows: the kernel alone cannot tell
+    /// enough apart there, or nobody can execute for the target.
+    #[must_use]
+    pub fn shortfall(&self, path: &AbsPath, access: Access) -> Option<String> {
+        let is_here = |gap: &&Gap| {
+            gap.access.contains(access) && path.as_path().starts_with(gap.path.as_path())
+        };
+        let here = self.gaps.iter().filter(|gap| self.is_denied(gap)).filter(is_here);
+        let nearest = here.max_by_key(|gap| gap.path.as_bytes().len());
+        let cut_short = || {
+            let is_told = self.is_cut_short && (access == Access::Execute || !self.is_supervised());
+            is_told.then(|| "directories hold more than can be told apart at the start".to_owned())
+        };
+        nearest.map(|gap| gap.lack.describe(&gap.path)).or_else(cut_short)
     }
 
     /// What this very policy asks for and nobody holds in this mode, one sentence each.

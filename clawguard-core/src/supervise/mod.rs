@@ -113,6 +113,11 @@ impl Supervisor {
         }
     }
 
+    /// Writes nothing down.
+    pub(crate) fn keeps_no_journal(&mut self) {
+        self.diary.place = JournalPlace::Nowhere;
+    }
+
     /// The command that the journal's first line tells of.
     pub(crate) fn names(&mut self, command: &Command) {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
