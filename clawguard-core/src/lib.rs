@@ -126,4 +126,5 @@ pub use self::policy::{
 pub use self::resolve::{
     Host, HostError, Links, Removal, ResolvedEnvironment, ResolvedPolicy, removed_by_default,
 };
+pub use self::supervise::interpreter_of;
 pub use self::syscalls::Arch;

@@ -93,7 +93,7 @@ pub(crate) struct PolicyArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Say what the policy decides about paths, and which line decides; enforces nothing
+    /// Say what the policy decides about paths, which line decides, and who else denies
     Check(CheckArguments),
     /// Write a policy for this machine: the agents, workspaces and secrets that are found; never over another
     Init(InitArguments),
@@ -107,8 +107,11 @@ pub(crate) enum Task {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit status: 0; with --access 1 if any of the accesses is denied for any path; 125 on errors.\n\n\
-    Example:\n  find . -print0 | clawguard-exec check --access r --stdin"
+    after_help = "Exit status: 0; with --access 1 if the policy denies any of the accesses for any path; with --probe 2 \
+    if policy and kernel disagree about any of them; 125 on errors.\n\n\
+    Examples:\n  clawguard-exec check ~/.ssh/id_ed25519\n  \
+    find . -print0 | clawguard-exec check --access r --stdin\n  \
+    clawguard-exec check --probe --command openclaw ~/.openclaw ~/.ssh/id_ed25519"
 )]
 pub(crate) struct CheckArguments {
     /// One JSON object a line, in the order of the paths
@@ -118,6 +121,10 @@ pub(crate) struct CheckArguments {
     /// Exit with 1 if any of these accesses is denied for any path
     #[arg(long, value_name = "rwx", value_parser = access)]
     pub(crate) access: Option<AccessSet>,
+
+    /// Let a confined process try each access, and compare; changes nothing, executes nothing
+    #[arg(long)]
+    pub(crate) probe: bool,
 
     /// Read paths from standard input too, each ended by a NUL byte
     #[arg(long)]

@@ -14,6 +14,7 @@ mod mistakes;
 mod needs;
 mod plan;
 mod presets;
+mod probe;
 mod quiet;
 mod readme;
 #[path = "../support/mod.rs"]

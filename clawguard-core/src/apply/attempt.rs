@@ -113,7 +113,7 @@ impl Plan {
     ///
     /// # Errors
     /// When the process cannot be confined or does not come to the end of its attempts.
-    pub fn attempt(self, attempts: Vec<Attempt>) -> Result<Vec<Outcome>, AttemptError> {
+    pub fn attempt(&self, attempts: Vec<Attempt>) -> Result<Vec<Outcome>, AttemptError> {
         let count = attempts.len();
         let mut sandbox = self.prepare_for_attempts()?;
         // A file, since a pipe could fill while `spawn` waits for the process.

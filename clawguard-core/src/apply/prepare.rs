@@ -55,7 +55,7 @@ impl Plan {
     }
 
     /// The same for a process that only makes attempts: no directory is made, and no journal is written.
-    pub(super) fn prepare_for_attempts(self) -> Result<Sandbox, PrepareError> {
+    pub(super) fn prepare_for_attempts(&self) -> Result<Sandbox, PrepareError> {
         let mut sandbox = self.sandbox(None, Vec::new())?;
         if let Some(supervisor) = &mut sandbox.supervisor {
             supervisor.keeps_no_journal();
@@ -64,13 +64,13 @@ impl Plan {
     }
 
     fn sandbox(
-        self,
+        &self,
         temporary: Option<AbsPath>,
         not_made: Vec<PrepareError>,
     ) -> Result<Sandbox, PrepareError> {
         let ruleset = ruleset(&self.kernel, &self.rules)?;
         let environment = self.policy.environment.clone();
-        let supervisor = self.is_supervised().then(|| Supervisor::new(&self));
+        let supervisor = self.is_supervised().then(|| Supervisor::new(self));
         let answering = match &supervisor {
             Some(_) => Answering::Supervisor,
             None => Answering::Nobody,
@@ -78,7 +78,7 @@ impl Plan {
         let steps = Steps {
             answering,
             ruleset: Some(ruleset),
-            programs: self.programs,
+            programs: self.programs.clone(),
             close: KeepDescriptors::none().others(),
             attempts: None,
         };

@@ -41,6 +41,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Mutex, RwLock};
 
+pub use self::exec::interpreter_of;
 use self::floor::Floor;
 use self::grants::Grants;
 use self::lookup::Ways;
