@@ -7,20 +7,24 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clawguard_core::{AccessSet, Mode};
 
+use crate::completions::CompletionsArguments;
 use crate::init::InitArguments;
 use crate::log::LogArguments;
+use crate::man::ManArguments;
+use crate::version::LONG_VERSION;
 
 /// Run a command confined to a written policy: no root, no container, no daemon.
 #[derive(Debug, Parser)]
 #[command(
     name = "clawguard-exec",
     version,
+    long_version = LONG_VERSION,
     after_help = "Exit status: the command's own; 125 if clawguard failed and nothing was started, 126 if the \
                   command cannot be executed, 127 if it is not found.",
     after_long_help = EXAMPLES,
     override_usage = "clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...\n       clawguard-exec check [OPTIONS] [PATH]...\n       \
-                      clawguard-exec init [OPTIONS]\n       clawguard-exec log [OPTIONS]\n       \
-                      clawguard-exec plan [OPTIONS] [-- COMMAND]\n       clawguard-exec presets [NAME]"
+                      clawguard-exec completions SHELL\n       clawguard-exec init [OPTIONS]\n       clawguard-exec log [OPTIONS]\n       \
+                      clawguard-exec man [DIRECTORY]\n       clawguard-exec plan [OPTIONS] [-- COMMAND]\n       clawguard-exec presets [NAME]"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -95,10 +99,14 @@ pub(crate) struct PolicyArguments {
 pub(crate) enum Task {
     /// Say what the policy decides about paths, which line decides, and who else denies
     Check(CheckArguments),
+    /// Print what completes this command line in a shell
+    Completions(CompletionsArguments),
     /// Write a policy for this machine: the agents, workspaces and secrets that are found; never over another
     Init(InitArguments),
     /// Read the journal: what was denied, where, by which rule; as a list, a tree, statistics or a page
     Log(LogArguments),
+    /// Print the manual page, or write all of them to a directory
+    Man(ManArguments),
     /// Print who enforces each rule, and what the kernel will be told; starts nothing
     Plan(PlanArguments),
     /// List the shipped presets, or print one

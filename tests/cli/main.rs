@@ -12,6 +12,7 @@ mod init;
 mod init_places;
 mod mistakes;
 mod needs;
+mod pages;
 mod plan;
 mod presets;
 mod probe;
