@@ -70,6 +70,41 @@ impl KernelSupport {
         })
     }
 
+    /// The mistakes in Landlock that the running kernel has put right, as the numbers of landlock(7); none if it does
+    /// not say (before Linux 6.15). No plan depends on them.
+    #[must_use]
+    pub fn landlock_errata() -> Option<Vec<u32>> {
+        let bits = sys::errata()?;
+        Some((0..u32::BITS).filter(|bit| bits >> bit & 1 == 1).map(|bit| bit + 1).collect())
+    }
+
+    /// Why there can be no supervisor on this kernel, one sentence each; empty if there can.
+    #[must_use]
+    pub fn lacks_for_supervision(&self) -> Vec<String> {
+        let mut lacks: Vec<String> = match self.landlock_abi {
+            0 => vec![
+                "no Landlock (Linux 5.13, with `landlock` in the list of security modules)"
+                    .to_owned(),
+            ],
+            _ => self.missing().into_iter().map(|what| format!("nobody holds {what}")).collect(),
+        };
+        match self.notification {
+            Notification::Killable => {}
+            Notification::Missing | Notification::Interruptible => {
+                lacks.push(
+                    "no seccomp user notification that waits for its answer (Linux 5.19)"
+                        .to_owned(),
+                );
+            }
+        }
+        if let Some(scope) = self.forbids_tracing() {
+            lacks.push(format!(
+                "kernel.yama.ptrace_scope is {scope}, which lets nobody read the target's memory"
+            ));
+        }
+        lacks
+    }
+
     /// The Landlock ABI as the library names it; one that is newer than the library counts as its newest.
     pub(crate) fn abi(&self) -> landlock::ABI {
         use landlock::ABI;

@@ -109,7 +109,8 @@ mod syscalls;
 
 pub use self::access::{Access, AccessError, AccessSet};
 pub use self::apply::{
-    AlertError, ApplyError, Confined, Ending, KeepDescriptors, PrepareError, Sandbox, Step,
+    Act, AlertError, ApplyError, Attempt, AttemptError, Confined, Ending, KeepDescriptors, Outcome,
+    PrepareError, Sandbox, Step, without_capabilities,
 };
 pub use self::compile::{
     CompileError, DeniedCall, Holder, LandlockRule, LedgerRow, Lint, Loose, Mode, Need, Plan,
@@ -128,4 +129,5 @@ pub use self::resolve::{
     Host, HostError, Links, Removal, ResolvedEnvironment, ResolvedPolicy, removed_by_default,
 };
 pub use self::running::{CONFINED_BY, Denials, Facts, Run, RunningError, Runs, Stopped};
+pub use self::supervise::interpreter_of;
 pub use self::syscalls::Arch;

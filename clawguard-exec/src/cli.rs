@@ -7,15 +7,19 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clawguard_core::{AccessSet, Mode};
 
+use crate::completions::CompletionsArguments;
 use crate::init::InitArguments;
 use crate::log::LogArguments;
+use crate::man::ManArguments;
 use crate::running::{PsArguments, StopArguments};
+use crate::version::LONG_VERSION;
 
 /// Run a command confined to a written policy: no root, no container, no daemon.
 #[derive(Debug, Parser)]
 #[command(
     name = "clawguard-exec",
     version,
+    long_version = LONG_VERSION,
     after_help = "Exit status: the command's own; 125 if clawguard failed and nothing was started, 126 if the \
                   command cannot be executed, 127 if it is not found.",
     after_long_help = EXAMPLES,
@@ -57,8 +61,10 @@ pub(crate) struct Cli {
 const USAGE: &str = "\
 clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...
        clawguard-exec check [OPTIONS] [PATH]...
+       clawguard-exec completions SHELL
        clawguard-exec init [OPTIONS]
        clawguard-exec log [OPTIONS]
+       clawguard-exec man [DIRECTORY]
        clawguard-exec plan [OPTIONS] [-- COMMAND]
        clawguard-exec presets [NAME]
        clawguard-exec ps [OPTIONS]
@@ -102,12 +108,16 @@ pub(crate) struct PolicyArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Say what the policy decides about paths, and which line decides; enforces nothing
+    /// Say what the policy decides about paths, which line decides, and who else denies
     Check(CheckArguments),
+    /// Print what completes this command line in a shell
+    Completions(CompletionsArguments),
     /// Write a policy for this machine: the agents, workspaces and secrets that are found; never over another
     Init(InitArguments),
     /// Read the journal: what was denied, where, by which rule; as a list, a tree, statistics or a page
     Log(LogArguments),
+    /// Print the manual page, or write all of them to a directory
+    Man(ManArguments),
     /// Print who enforces each rule, and what the kernel will be told; starts nothing
     Plan(PlanArguments),
     /// List the shipped presets, or print one
@@ -120,8 +130,11 @@ pub(crate) enum Task {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit status: 0; with --access 1 if any of the accesses is denied for any path; 125 on errors.\n\n\
-    Example:\n  find . -print0 | clawguard-exec check --access r --stdin"
+    after_help = "Exit status: 0; with --access 1 if the policy denies any of the accesses for any path; with --probe 2 \
+    if policy and kernel disagree about any of them; 125 on errors.\n\n\
+    Examples:\n  clawguard-exec check ~/.ssh/id_ed25519\n  \
+    find . -print0 | clawguard-exec check --access r --stdin\n  \
+    clawguard-exec check --probe --command openclaw ~/.openclaw ~/.ssh/id_ed25519"
 )]
 pub(crate) struct CheckArguments {
     /// One JSON object a line, in the order of the paths
@@ -131,6 +144,10 @@ pub(crate) struct CheckArguments {
     /// Exit with 1 if any of these accesses is denied for any path
     #[arg(long, value_name = "rwx", value_parser = access)]
     pub(crate) access: Option<AccessSet>,
+
+    /// Let a confined process try each access, and compare; changes nothing, executes nothing
+    #[arg(long)]
+    pub(crate) probe: bool,
 
     /// Read paths from standard input too, each ended by a NUL byte
     #[arg(long)]

@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Done,
     /// `check --access`: something is denied. `stop`: something is left.
     Denied,
+    /// `check --probe`: the policy and what a confined process could do disagree.
+    Disagrees,
     /// The shim itself failed: nothing was started, or everything was ended.
     Ours,
     /// The command was found and cannot be executed.
@@ -22,6 +24,7 @@ impl From<Exit> for ExitCode {
         ExitCode::from(match exit {
             Exit::Done => 0,
             Exit::Denied => 1,
+            Exit::Disagrees => 2,
             Exit::Ours => 125,
             Exit::CannotExecute => 126,
             Exit::NotFound => 127,

@@ -48,9 +48,55 @@ pub(crate) struct Check {
     r: Verdict,
     w: Verdict,
     x: Verdict,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<Other>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe: Option<Probe>,
+}
+
+/// What denies an access that the policy allows.
+#[derive(Debug, Serialize)]
+pub(crate) struct Other {
+    access: String,
+    who: &'static str,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_base64: Option<String>,
+    text: String,
+}
+
+impl Other {
+    pub(crate) fn new(access: Access, who: &'static str, path: &[u8], text: &str) -> Other {
+        let (path, path_base64) = self::text(path);
+        Other { access: access.to_string(), who, path, path_base64, text: text.to_owned() }
+    }
+}
+
+/// What became of each access that was tried.
+#[derive(Debug, Serialize)]
+pub(crate) struct Probe {
+    pub(crate) r: Tried,
+    pub(crate) w: Tried,
+    pub(crate) x: Tried,
+}
+
+/// What was tried, and how it compares with the law.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tried {
+    /// None if nothing was.
+    pub(crate) tried: Option<&'static str>,
+    /// 0 if it worked.
+    pub(crate) errno: Option<i32>,
+    pub(crate) result: &'static str,
+    pub(crate) text: Option<String>,
 }
 
 impl Check {
+    /// The same with what was found besides the law.
+    pub(crate) fn with(self, others: Vec<Other>, probe: Option<Probe>) -> Check {
+        Check { others, probe, ..self }
+    }
+
     pub(crate) fn new(
         policy: &ResolvedPolicy,
         path: &[u8],
@@ -74,6 +120,8 @@ impl Check {
             r: verdict(Access::Read),
             w: verdict(Access::Write),
             x: verdict(Access::Execute),
+            others: Vec::new(),
+            probe: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod check;
 mod cli;
+mod completions;
 mod exit;
 mod init;
 mod journal;
@@ -13,6 +14,7 @@ mod json;
 #[allow(dead_code, unused_imports, reason = "until the tasks that use it are here")]
 mod known;
 mod log;
+mod man;
 #[allow(dead_code, reason = "until the tasks that use it are here")]
 mod paint;
 mod plan;
@@ -21,6 +23,7 @@ mod presets;
 mod report;
 mod run;
 mod running;
+mod version;
 mod yaml;
 
 use std::process::ExitCode;
@@ -36,6 +39,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         // `--help` and `--version` are answers on stdout; a mistake is ours, so it is 125 like any other.
         Err(error) if !error.use_stderr() => {
+            if error.kind() == ErrorKind::DisplayVersion && version::is_long(&error) {
+                version::print();
+                return ExitCode::SUCCESS;
+            }
             return error.print().map_or(Exit::Ours.into(), |()| ExitCode::SUCCESS);
         }
         Err(error) => {
@@ -48,8 +55,10 @@ fn main() -> ExitCode {
     };
     let outcome = match &cli.task {
         Some(Task::Check(arguments)) => check::check(&cli, arguments),
+        Some(Task::Completions(arguments)) => completions::completions(arguments),
         Some(Task::Init(arguments)) => init::init(&cli, arguments),
         Some(Task::Log(arguments)) => log::log(&cli, arguments),
+        Some(Task::Man(arguments)) => man::man(arguments),
         Some(Task::Plan(arguments)) => plan::plan(&cli, arguments),
         Some(Task::Presets(arguments)) => presets::presets(arguments),
         Some(Task::Ps(arguments)) => running::ps(arguments),

@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::io::Write;
 
 use clawguard_core::{
-    DeniedCall, Host, KernelSupport, LandlockRule, Loose, Plan, Removal, ResolvedEnvironment,
-    TrappedCalls, escape,
+    DeniedCall, Host, KernelSupport, LandlockRule, Listen, Loose, Plan, Removal,
+    ResolvedEnvironment, TrappedCalls, escape,
 };
 use serde::Serialize;
 
@@ -49,6 +49,7 @@ struct Document {
     not_enforced: Vec<String>,
     denied_more: Vec<String>,
     lints: Vec<LintRow>,
+    listen: Option<ListenRow>,
 }
 
 #[derive(Serialize)]
@@ -91,6 +92,14 @@ struct CallRow {
     when: String,
     errno: String,
     forbids: &'static str,
+}
+
+/// Where sockets may listen, and what says so.
+#[derive(Serialize)]
+struct ListenRow {
+    on: &'static str,
+    origin: String,
+    line: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -169,6 +178,11 @@ fn document(plan: &Plan) -> Document {
             .into_iter()
             .map(|lint| LintRow { kind: lint.kind, rule: rule(lint.rule), text: lint.text })
             .collect(),
+        listen: policy.listen().map(|(listen, origin)| ListenRow {
+            on: listen.name(),
+            origin: origin.name(),
+            line: origin.line(),
+        }),
     }
 }
 
@@ -181,6 +195,7 @@ fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
         if policy.presets().is_empty() { "none".to_owned() } else { policy.presets().join(", ") }
     )?;
     section(out, "Directories made before the start", policy.create())?;
+    listening(plan, out)?;
     section(
         out,
         "Remarks",
@@ -295,6 +310,16 @@ fn loose(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
         "Granted by Landlock so that programs can be executed, and held by the supervisor alone",
         plan.loose().iter().map(line),
     )
+}
+
+/// Where sockets may listen, if anything says so; nobody holds it without a supervisor.
+fn listening(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
+    match plan.policy().listen() {
+        Some((Listen::Loopback, origin)) if plan.is_supervised() => {
+            writeln!(out, "Sockets listen on loopback addresses only ({origin})")
+        }
+        Some((Listen::Loopback | Listen::Any, _)) | None => Ok(()),
+    }
 }
 
 fn section<T: ToString>(

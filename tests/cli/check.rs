@@ -8,6 +8,7 @@ use crate::support::World;
 fn world() -> World {
     let world = World::mine();
     world.policy("allowed_paths: ['~/work', { path: '~/data', access: r }]\nblocked_paths: ['~/work/secret']");
+    world.write("~/data/x", "");
     world
 }
 

@@ -12,8 +12,10 @@ mod init;
 mod init_places;
 mod mistakes;
 mod needs;
+mod pages;
 mod plan;
 mod presets;
+mod probe;
 mod quiet;
 mod readme;
 #[path = "../support/mod.rs"]

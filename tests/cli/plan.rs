@@ -39,6 +39,7 @@ fn json_holds_the_ledger_the_rules_the_scopes_and_the_calls() {
         "not_enforced",
         "denied_more",
         "lints",
+        "listen",
     ] {
         assert!(fields.iter().any(|known| *known == field), "{field} is not in {fields:?}");
     }
@@ -242,6 +243,36 @@ fn the_command_selects_its_preset() {
     world.symlink("~/work/openclaw", "~/bin/openclaw.mjs");
     assert!(!names(&["--json", "--", &world.text("~/work/link")]).contains("openclaw"));
     assert!(!names(&["--json", "--", &world.text("~/bin/openclaw.mjs")]).contains("openclaw"));
+}
+
+/// The user's own word wins; without one the preset decides. Kernel mode, which cannot hold it, says so.
+#[test]
+fn where_sockets_listen_is_told_with_what_says_so() {
+    let world = World::mine();
+    let policy = |network: &str| {
+        let text = "security:\n  file_access: { presets: [system, openclaw], allowed_paths: ['~/work'] }\n";
+        world.write("~/policy.yaml", format!("{text}{network}"));
+    };
+    let listen = || plan(&world, &["--json"]).json()["listen"].clone();
+    let not_enforced =
+        |mode| plan(&world, &["--json", "--mode", mode]).json()["not_enforced"].to_string();
+    let open = "`network.listen: loopback`";
+    policy("");
+    let preset = serde_json::json!({"on": "loopback", "origin": "preset openclaw", "line": null});
+    assert_eq!(listen(), preset);
+    plan(&world, &[]).prints(["Sockets listen on loopback addresses only (preset openclaw)\n"]);
+    assert!(!not_enforced("auto").contains(open));
+    let kernel = not_enforced("kernel");
+    assert!(kernel.contains(&format!("{open} (preset openclaw): any address")), "{kernel}");
+    let ran = world.confined().args(["--mode", "kernel"]).command(["true"]).works();
+    ran.says([format!("not enforced in kernel mode: {open} (preset openclaw): any address")]);
+    policy("  network: { listen: any }\n");
+    let file = world.text("~/policy.yaml");
+    assert_eq!(listen(), serde_json::json!({"on": "any", "origin": file, "line": 3}));
+    assert!(!plan(&world, &[]).stdout.contains("Sockets listen"));
+    assert!(!not_enforced("kernel").contains(open));
+    world.policy("allowed_paths: ['~/work']");
+    assert_eq!(listen(), Value::Null);
 }
 
 #[test]

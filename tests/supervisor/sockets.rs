@@ -1,7 +1,9 @@
 //! Unix sockets: `w` to make one and to connect to one; datagrams not at all; everything else as ever.
 
+use std::fs;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::Path;
 
 use crate::site::for_every_user_in_the_site;
 use crate::support::{World, for_every_user};
@@ -249,20 +251,50 @@ def unspecified():
     address = struct.pack('=HHI8x', 0, 0, 0)
     if ctypes.CDLL(None, use_errno=True).bind(s.fileno(), address, len(address)): raise OSError(ctypes.get_errno(), 'bind')
 attempt('unspecified', unspecified)
-attempt('unix', bound(socket.AF_UNIX, 'work-socket'))
+import os
+attempt('unix', bound(socket.AF_UNIX, 'work-socket-%d' % os.getppid()))
+def datagram(family, address):
+    return lambda: socket.socket(family, socket.SOCK_DGRAM).bind(address)
+attempt('udp', datagram(socket.AF_INET, ('127.0.0.1', 0)))
+attempt('udp-client', datagram(socket.AF_INET, ('0.0.0.0', 0)))
+attempt('udp-client6', datagram(socket.AF_INET6, ('::', 0)))
+attempt('udp-server', datagram(socket.AF_INET, ('0.0.0.0', 45353)))
+attempt('udp-server6', datagram(socket.AF_INET6, ('::', 45353)))
+attempt('udp-address', datagram(socket.AF_INET, ('192.0.2.1', 0)))
 ";
         let command = ["/usr/bin/python3", "-I", "-S", "-c", script];
-        world.write("~/policy.yaml", format!("{rules}  network: {{ listen: loopback }}\n"));
-        let log = world.text("~/log");
-        let ran = world.confined().args(["--log", &log]).command(command).works();
-        let journal = world.read("~/log");
-        for what in ["address 0.0.0.0", "address ::", "an address that everybody reaches"] {
-            assert!(journal.contains(&format!("\"path\":\"{what}\"")), "{journal}");
+        let expected = "loopback ok\nloopback6 ok\nmapped ok\nany 13\nany6 13\nmapped-any 13\nunbound 13\n\
+                        unbound6 13\nunspecified 13\nunix ok\nudp ok\nudp-client ok\nudp-client6 ok\n\
+                        udp-server 13\nudp-server6 13\nudp-address 13\n";
+        // What the preset makes outside the world.
+        let of_preset = ["openclaw-", "openclaw-state-locks-", ".openclaw-terminal-staging-"];
+        let mut missing = of_preset.map(|name| format!("/tmp/{name}{}", world.user.uid)).to_vec();
+        missing.retain(|path| !Path::new(path).exists());
+        let policy = world.text("~/policy.yaml");
+        let own = format!("{rules}  network: {{ listen: loopback }}\n");
+        let preset = rules.replace("[system]", "[system, openclaw]");
+        for (text, says) in
+            [(own, format!("{policy}:3")), (preset.clone(), "preset openclaw".to_owned())]
+        {
+            world.write("~/policy.yaml", text);
+            let log = world.text("~/log");
+            let ran = world.shim_with(["--log", &log, "--policy", &policy]).command(command);
+            assert_eq!(ran.stdout, expected, "{ran:#?}");
+            let reason = format!("(network.listen: loopback, {says}); to allow it: `network: ");
+            ran.works().says([reason]);
+            let journal = world.read("~/log");
+            for what in ["address 0.0.0.0", "address ::", "an address that everybody reaches"] {
+                assert!(journal.contains(&format!("\"path\":\"{what}\"")), "{journal}");
+            }
+            fs::remove_file(&log).unwrap();
         }
-        let expected = "loopback ok\nloopback6 ok\nmapped ok\nany 13\nany6 13\nmapped-any 13\nunbound 13\nunbound6 13\nunspecified 13\nunix ok\n";
-        assert_eq!(ran.stdout, expected);
-        world.write("~/policy.yaml", rules);
-        let ran = world.confined().command(command).works();
-        assert!(ran.stdout.lines().take(8).all(|line| line.ends_with("ok")), "{ran:#?}");
+        for text in [rules.to_owned(), format!("{preset}  network: {{ listen: any }}\n")] {
+            world.write("~/policy.yaml", text);
+            let ran = world.confined().command(command).works();
+            assert!(ran.stdout.lines().take(8).all(|line| line.ends_with("ok")), "{ran:#?}");
+        }
+        for made in missing {
+            let _ = fs::remove_dir(made);
+        }
     });
 }

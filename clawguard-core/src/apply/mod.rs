@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod alerter;
+mod attempt;
 mod confined;
 mod control;
 mod error;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 pub use self::alerter::AlertError;
 use self::alerter::Alerting;
+pub use self::attempt::{Act, Attempt, AttemptError, Outcome, without_capabilities};
 pub use self::confined::Confined;
 use self::confined::Keeper;
 pub use self::error::ApplyError;
@@ -287,7 +289,8 @@ fn spawn_alone(mut steps: Steps, mut command: Command) -> Result<std::process::C
     spawned.map_err(|error| report.failure().unwrap_or(ApplyError::Exec(error)))
 }
 
-/// Confines a child, and gives its listener to whoever answers. System calls only.
+/// Confines a child, and gives its listener to whoever answers; one that is there for attempts makes them and ends.
+/// System calls only.
 fn confine_child(steps: &mut Steps, reporter: &Reporter) -> io::Result<()> {
     let handed_over = steps.take().and_then(|listener| match listener {
         Some(listener) => reporter.hand_over(&listener),
@@ -296,7 +299,11 @@ fn confine_child(steps: &mut Steps, reporter: &Reporter) -> io::Result<()> {
     handed_over.map_err(|failed| {
         reporter.send(&failed);
         failed.source
-    })
+    })?;
+    match &steps.attempts {
+        Some(attempts) => attempts.make_and_exit(),
+        None => Ok(()),
+    }
 }
 
 fn apply_environment(environment: &ResolvedEnvironment, command: &mut Command) {

@@ -52,10 +52,30 @@ impl Plan {
                 .create(directory)
                 .map_err(|source| failed_to_make(directory, source))?;
         }
+        let temporary = self.policy.temporary.clone();
+        self.sandbox(temporary, not_made)
+    }
+
+    /// The same for a process that only makes attempts: no directory is made, no journal is written and nobody is
+    /// alerted.
+    pub(super) fn prepare_for_attempts(&self) -> Result<Sandbox, PrepareError> {
+        let mut sandbox = self.sandbox(None, Vec::new())?;
+        if let Some(supervisor) = &mut sandbox.supervisor {
+            supervisor.keeps_no_journal();
+        }
+        sandbox.alerting = None;
+        Ok(sandbox)
+    }
+
+    fn sandbox(
+        &self,
+        temporary: Option<AbsPath>,
+        not_made: Vec<PrepareError>,
+    ) -> Result<Sandbox, PrepareError> {
         let ruleset = ruleset(&self.kernel, &self.rules)?;
         let environment = self.policy.environment.clone();
-        let supervisor = self.is_supervised().then(|| Supervisor::new(&self));
-        let about = about(&self);
+        let supervisor = self.is_supervised().then(|| Supervisor::new(self));
+        let about = about(self);
         let on_denied = self.policy.logging.on_denied.clone();
         let answering = match &supervisor {
             Some(_) => Answering::Supervisor,
@@ -64,18 +84,11 @@ impl Plan {
         let steps = Steps {
             answering,
             ruleset: Some(ruleset),
-            programs: self.programs,
+            programs: self.programs.clone(),
             close: KeepDescriptors::none().others(),
+            attempts: None,
         };
-        Ok(Sandbox::new(
-            steps,
-            supervisor,
-            environment,
-            self.policy.temporary,
-            not_made,
-            about,
-            on_denied,
-        ))
+        Ok(Sandbox::new(steps, supervisor, environment, temporary, not_made, about, on_denied))
     }
 }
 

@@ -11,6 +11,7 @@ use landlock::{RestrictSelfError, RulesetCreated, RulesetError, RulesetStatus};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use seccompiler::BpfProgram;
 
+use super::attempt::Attempts;
 use super::reach::is_out_of_reach;
 use crate::sys;
 
@@ -104,6 +105,8 @@ pub(super) struct Steps {
     pub(super) programs: Vec<BpfProgram>,
     /// Ranges of descriptors that the command must not inherit.
     pub(super) close: Vec<(u32, u32)>,
+    /// What a process does that never becomes a command.
+    pub(super) attempts: Option<Attempts>,
 }
 
 impl Steps {

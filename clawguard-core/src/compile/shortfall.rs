@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::Plan;
 use super::gap::{Gap, Lack};
+use crate::access::Access;
 use crate::decide::RuleId;
+use crate::path::AbsPath;
 use crate::policy::{Listen, Origin};
 
 /// A rule that needs the supervisor, and for what.
@@ -140,6 +142,22 @@ impl Plan {
         gap.allowed_by.is_some_and(|rule| self.is_user(rule))
     }
 
+    /// Why this access is denied at a path although the law allows it, if the plan knows: the kernel alone cannot tell
+    /// enough apart there, or nobody can execute for the target.
+    #[must_use]
+    pub fn shortfall(&self, path: &AbsPath, access: Access) -> Option<String> {
+        let is_here = |gap: &&Gap| {
+            gap.access.contains(access) && path.as_path().starts_with(gap.path.as_path())
+        };
+        let here = self.gaps.iter().filter(|gap| self.is_denied(gap)).filter(is_here);
+        let nearest = here.max_by_key(|gap| gap.path.as_bytes().len());
+        let cut_short = || {
+            let is_told = self.is_cut_short && (access == Access::Execute || !self.is_supervised());
+            is_told.then(|| "directories hold more than can be told apart at the start".to_owned())
+        };
+        nearest.map(|gap| gap.lack.describe(&gap.path)).or_else(cut_short)
+    }
+
     /// What this very policy asks for and nobody holds in this mode, one sentence each.
     #[must_use]
     pub fn policy_left_open(&self) -> Vec<String> {
@@ -151,8 +169,10 @@ impl Plan {
         });
         let mut open: Vec<String> = unguarded.collect();
         open.extend(self.kernel.missing().into_iter().map(str::to_owned));
-        if self.policy.listen == Some(Listen::Loopback) {
-            open.push("`network.listen: loopback`: any address can be listened on".to_owned());
+        if let Some((Listen::Loopback, origin)) = self.policy.listen() {
+            open.push(format!(
+                "`network.listen: loopback` ({origin}): any address can be listened on"
+            ));
         }
         let logging = &self.policy.logging;
         let logs = logging.file_access || logging.commands || logging.denials == Some(true);

@@ -10,7 +10,6 @@ use super::{CompileError, Mode, Plan};
 use crate::access::{Access, AccessSet};
 use crate::decide::Guards;
 use crate::kernel::{KernelSupport, Notification};
-use crate::policy::Listen;
 use crate::resolve::ResolvedPolicy;
 
 impl ResolvedPolicy {
@@ -33,8 +32,9 @@ impl ResolvedPolicy {
         let is_open = |access: Access| {
             decision.verdict(access).is_allowed() && decider.is_settled(root, access, Guards::All)
         };
-        let is_anywhere = self.listen != Some(Listen::Loopback);
-        Access::ALL.into_iter().all(is_open) && !decider.live(root).pins() && is_anywhere
+        Access::ALL.into_iter().all(is_open)
+            && !decider.live(root).pins()
+            && !self.is_loopback_only()
     }
 
     /// Is anything to be written down? Denials are, unless the policy says otherwise (SPEC section 2).
@@ -120,7 +120,7 @@ impl Plan {
                 let opens = opens_seen || !self.holds_opens();
                 let execs = seen || !self.loose.is_empty();
                 let traps = Traps::new(opens, execs, self.kernel.landlock_abi);
-                Some(traps.and_listens(self.policy.listen))
+                Some(traps.and_listens(self.policy.listen().map(|(listen, _)| listen)))
             }
         }
     }

@@ -137,6 +137,9 @@ impl Traps {
                 },
             ),
         ]);
+        if self.listens {
+            rows.push(row("socket", "listen"));
+        }
         if self.execs {
             rows.push(row("exec", "every execution"));
         }

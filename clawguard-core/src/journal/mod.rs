@@ -37,7 +37,7 @@ use self::store::{Limits, Sink, Store};
 pub use self::summary::Summary;
 use self::writer::{Gate, Item, Writer, session};
 use crate::decide::{Law, RuleId};
-use crate::policy::{JournalPlace, Logging, Rule};
+use crate::policy::{JournalPlace, Logging, Origin, Rule};
 use crate::resolve::ResolvedPolicy;
 
 /// The memory that waiting events may take, in bytes.
@@ -140,11 +140,18 @@ fn shown(path: &std::path::Path) -> String {
 pub(crate) struct Rules {
     rules: Vec<Rule>,
     law: Arc<Law>,
+    /// What says that sockets listen on loopback addresses only, if anything does.
+    loopback: Option<Origin>,
 }
 
 impl From<&ResolvedPolicy> for Rules {
     fn from(policy: &ResolvedPolicy) -> Rules {
-        Rules { rules: policy.rules.clone(), law: Arc::clone(&policy.law) }
+        let loopback = policy.listen().filter(|_| policy.is_loopback_only());
+        Rules {
+            rules: policy.rules.clone(),
+            law: Arc::clone(&policy.law),
+            loopback: loopback.map(|(_, origin)| origin.clone()),
+        }
     }
 }
 

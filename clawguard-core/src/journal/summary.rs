@@ -26,6 +26,8 @@ struct Counted {
     path: Box<[u8]>,
     access: AccessSet,
     rule: Option<RuleId>,
+    /// Of the first of them.
+    operation: &'static str,
     count: u64,
 }
 
@@ -50,6 +52,7 @@ impl Tally {
             path: denial.path.clone(),
             access: denial.access,
             rule: denial.rule,
+            operation: denial.operation,
             count,
         };
         if let Some(known) = self.paths.iter_mut().find(|one| is_same(one)) {
@@ -80,6 +83,9 @@ impl Tally {
                 }
                 None => "nothing allows it".to_owned(),
             };
+            if let Some((reason, advice)) = listening(rules, &one) {
+                return Most { path: one.path, access: one.access, reason, advice: Some(advice) };
+            }
             let path = AbsPath::parse(&one.path).ok();
             let advice = path.and_then(|path| advice(rules, &path, one.access));
             let reason = match (&advice, one.rule) {
@@ -97,6 +103,14 @@ impl Tally {
             most,
         }
     }
+}
+
+/// Why an address was refused, which no rule about paths says, and what would allow it.
+fn listening(rules: &Rules, one: &Counted) -> Option<(String, String)> {
+    let is_address = ["bind", "listen"].contains(&one.operation) && !one.path.starts_with(b"/");
+    let origin = rules.loopback.as_ref().filter(|_| is_address)?;
+    let reason = format!("network.listen: loopback, {origin}");
+    Some((reason, "to allow it: `network: {listen: any}` in the policy's `security`".to_owned()))
 }
 
 #[derive(Clone, Debug)]

@@ -40,7 +40,7 @@ pub struct Policy {
     pub(crate) rules: Vec<Rule>,
     pub(crate) temporary: Temporary,
     pub(crate) environment: Environment,
-    pub(crate) listen: Option<(Listen, Option<Origin>)>,
+    pub(crate) listen: Option<(Listen, Origin)>,
     pub(crate) logging: Logging,
     pub(crate) journal: JournalPlace,
     near_misses: Vec<Mistake>,

@@ -40,7 +40,7 @@ pub struct Preset {
     pub(crate) rules: Vec<Rule>,
     pub(crate) create: Vec<(Pattern, Origin)>,
     pub(crate) environment: Environment,
-    pub(crate) listen: Option<Listen>,
+    pub(crate) listen: Option<(Listen, Origin)>,
 }
 
 impl Preset {
@@ -76,7 +76,7 @@ impl Preset {
             rules: document.rules,
             create: document.preset.create,
             environment: document.environment,
-            listen: document.listen.map(|(listen, _)| listen),
+            listen: document.listen,
         })
     }
 

@@ -35,7 +35,7 @@ pub(crate) struct Document {
     pub(crate) rules: Vec<Rule>,
     pub(crate) temporary: Option<Temporary>,
     pub(crate) environment: Environment,
-    pub(crate) listen: Option<(Listen, Option<Origin>)>,
+    pub(crate) listen: Option<(Listen, Origin)>,
     pub(crate) logging: Logging,
     /// Keys of others that look like a misspelt section of ours.
     pub(crate) near_misses: Vec<Mistake>,
@@ -346,7 +346,7 @@ impl Reader {
                     let choices = [("loopback", Listen::Loopback), ("any", Listen::Any)];
                     document.listen = self
                         .choice("listen", &node, "`loopback` or `any`", &choices)
-                        .map(|listen| (listen, Some(self.origin(node.at))));
+                        .map(|listen| (listen, self.origin(node.at)));
                 }
                 _ => self.unknown(key.at, &name, NETWORK, &["listen"]),
             }

@@ -41,6 +41,17 @@ pub enum Listen {
     Any,
 }
 
+impl Listen {
+    /// The word that means it in a policy.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Listen::Loopback => "loopback",
+            Listen::Any => "any",
+        }
+    }
+}
+
 /// Where the journal is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum JournalPlace {

@@ -31,7 +31,7 @@ use self::resolver::Resolver;
 pub(crate) use self::spell::Spelled;
 use crate::decide::{Decider, Law, RuleId, Verdict};
 use crate::path::AbsPath;
-use crate::policy::{JournalPlace, Listen, Logging, Policy, PolicyError, Rule};
+use crate::policy::{JournalPlace, Listen, Logging, Origin, Policy, PolicyError, Rule};
 
 /// A policy whose every rule is absolute; the second stage of the pipeline.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct ResolvedPolicy {
     pub(crate) preset_create: Vec<AbsPath>,
     pub(crate) temporary: Option<AbsPath>,
     pub(crate) environment: ResolvedEnvironment,
-    pub(crate) listen: Option<Listen>,
+    pub(crate) listen: Option<(Listen, Origin)>,
     pub(crate) logging: Logging,
     /// What the command of `on_denied` names.
     pub(crate) alert_files: Vec<AbsPath>,
@@ -104,6 +104,20 @@ impl ResolvedPolicy {
     #[must_use]
     pub fn environment(&self) -> &ResolvedEnvironment {
         &self.environment
+    }
+
+    /// Where sockets may listen, and which line says so; none if nothing does, which is anywhere.
+    #[must_use]
+    pub fn listen(&self) -> Option<(Listen, &Origin)> {
+        self.listen.as_ref().map(|(listen, origin)| (*listen, origin))
+    }
+
+    /// Are loopback addresses the only ones that sockets may listen on?
+    pub(crate) fn is_loopback_only(&self) -> bool {
+        match self.listen {
+            Some((Listen::Loopback, _)) => true,
+            Some((Listen::Any, _)) | None => false,
+        }
     }
 
     /// The real path of the command being started, unless the target could exchange it.

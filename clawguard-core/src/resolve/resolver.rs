@@ -14,8 +14,8 @@ use crate::access::{Access, AccessSet};
 use crate::decide::{Decider, Folding, Law};
 use crate::path::AbsPath;
 use crate::policy::{
-    Component, Effect, Mistake, Origin, Pattern, Policy, PolicyError, Preset, Rule, Temporary,
-    preset,
+    Component, Effect, Listen, Mistake, Origin, Pattern, Policy, PolicyError, Preset, Rule,
+    Temporary, preset,
 };
 
 /// Which paths the target could change, at most.
@@ -79,7 +79,6 @@ impl Resolver {
         let create = self.create(&spelled);
         let preset_create = self.preset_create(&program, &mut changeable)?;
         let environment = self.environment(&program).map_err(PolicyError::Mistakes)?;
-        let named = self.policy.listen.as_ref().map(|(listen, _)| *listen);
         Ok(ResolvedPolicy {
             law,
             spelled,
@@ -87,7 +86,7 @@ impl Resolver {
             preset_create,
             temporary: self.host.temporary.clone(),
             environment,
-            listen: named.or_else(|| self.presets.iter().find_map(|preset| preset.listen)),
+            listen: self.listen(),
             logging: self.policy.logging.clone(),
             alert_files: self.alert_files(),
             journal: self.policy.journal.clone(),
@@ -280,6 +279,16 @@ impl Resolver {
         on_denied.map_or(Vec::new(), |on_denied| {
             alert::files(&on_denied.command, &self.host, &mut self.links)
         })
+    }
+
+    /// Where sockets may listen: the user's own word, else the strictest of the presets.
+    fn listen(&self) -> Option<(Listen, Origin)> {
+        let of_presets = self.presets.iter().filter_map(|preset| preset.listen.as_ref());
+        let strictest = of_presets.min_by_key(|(listen, _)| match listen {
+            Listen::Loopback => 0,
+            Listen::Any => 1,
+        });
+        self.policy.listen.as_ref().or(strictest).cloned()
     }
 
     fn environment(&self, program: &Program) -> Result<ResolvedEnvironment, Vec<Mistake>> {

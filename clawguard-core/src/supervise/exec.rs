@@ -119,16 +119,23 @@ fn interpreter(worker: &Worker, request: &Request<'_>, pinned: &Pinned) -> Optio
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::openat(CWD, through(&pinned.fd), flags, Mode::empty()).ok()?);
+    let path = interpreter_of(&file)?;
+    let ways = &worker.shared.ways;
+    ways.object(request.target, Base::WorkingDirectory, &path, Follow::Yes, Kind::Any).ok()
+}
+
+/// The path of what the kernel starts to run this file: a script's interpreter, or a program's loader. None if the file
+/// runs by itself, or cannot be read.
+#[must_use]
+pub fn interpreter_of(file: &File) -> Option<Vec<u8>> {
     let mut head = [0u8; FIRST_LINE];
     let read = file.read_at(&mut head, 0).ok()?;
     let head = &head[..read];
-    let path = match head {
-        [b'#', b'!', line @ ..] => script(line)?,
-        [0x7f, b'E', b'L', b'F', ..] => loader(&file, head)?,
-        _ => return None,
-    };
-    let ways = &worker.shared.ways;
-    ways.object(request.target, Base::WorkingDirectory, &path, Follow::Yes, Kind::Any).ok()
+    match head {
+        [b'#', b'!', line @ ..] => script(line),
+        [0x7f, b'E', b'L', b'F', ..] => loader(file, head),
+        _ => None,
+    }
 }
 
 /// The interpreter's path in a script's first line.

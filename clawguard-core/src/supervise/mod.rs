@@ -41,6 +41,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Mutex, RwLock};
 
+pub use self::exec::interpreter_of;
 use self::floor::Floor;
 use self::grants::Grants;
 use self::lookup::Ways;
@@ -100,7 +101,7 @@ impl Supervisor {
             watches_executions: !loose.is_empty(),
             grants: Grants::new(plan.rules.iter().map(|rule| &rule.path)),
             granted: files.filter_map(|rule| inode(rule.path.as_path())).collect(),
-            listen: policy.listen,
+            listen: policy.listen().map(|(listen, _)| listen),
             diary: Diary {
                 logging: policy.logging.clone(),
                 place: policy.journal.clone(),
@@ -113,6 +114,11 @@ impl Supervisor {
             },
             law,
         }
+    }
+
+    /// Writes nothing down.
+    pub(crate) fn keeps_no_journal(&mut self) {
+        self.diary.place = JournalPlace::Nowhere;
     }
 
     /// The command that the journal's first line tells of.

@@ -37,8 +37,8 @@ pub(super) fn datagram(worker: &mut Worker, request: &Request<'_>) -> Answered {
 enum Address {
     /// A unix socket's path.
     Path(Vec<u8>),
-    /// An address of the network.
-    Network(IpAddr),
+    /// An address of the network, and its port.
+    Network(IpAddr, u16),
     /// What a socket of the network may take for the address that everybody reaches (net/ipv4/af_inet.c).
     Unspecified,
     /// Something that names no file: abstract, unnamed, or of another family.
@@ -61,13 +61,15 @@ fn address(request: &Request<'_>) -> Result<(Vec<u8>, Address), Errno> {
             let path = bytes[PATH..].split(|&byte| byte == 0).next().unwrap_or_default();
             Address::Path(path.to_vec())
         }
-        (libc::AF_INET, [_, _, _, _, a, b, c, d, ..]) => {
-            Address::Network(IpAddr::V4(Ipv4Addr::new(*a, *b, *c, *d)))
+        (libc::AF_INET, [_, _, high, low, a, b, c, d, ..]) => {
+            let ip = Ipv4Addr::new(*a, *b, *c, *d);
+            Address::Network(IpAddr::V4(ip), u16::from_be_bytes([*high, *low]))
         }
         (libc::AF_INET6, bytes) if bytes.len() >= 24 => {
             let mut octets = [0; 16];
             octets.copy_from_slice(&bytes[8..24]);
-            Address::Network(IpAddr::V6(Ipv6Addr::from(octets)))
+            let port = u16::from_be_bytes([bytes[2], bytes[3]]);
+            Address::Network(IpAddr::V6(Ipv6Addr::from(octets)), port)
         }
         (libc::AF_UNSPEC, _) => Address::Unspecified,
         _ => Address::Other,
@@ -135,27 +137,40 @@ pub(super) fn listen(worker: &mut Worker, request: &Request<'_>) -> Answered {
 pub(super) fn bind(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let (bytes, address) = address(request)?;
     let reached = match address {
-        Address::Network(ip) if ip.to_canonical().is_loopback() => None,
-        Address::Network(ip) => Some(format!("address {ip}")),
+        Address::Network(ip, _) if ip.to_canonical().is_loopback() => None,
+        Address::Network(ip, _) => Some(format!("address {ip}")),
         Address::Unspecified => Some("address of no family".to_owned()),
         Address::Path(_) | Address::Other => None,
     };
     match address {
-        Address::Network(_) | Address::Unspecified | Address::Other
+        Address::Network(..) | Address::Unspecified | Address::Other
             if worker.shared.listen == Some(Listen::Loopback) =>
         {
             let socket = request.target.duplicate(request.word(0).cast_signed())?;
-            if let Some(address) = reached {
+            if let Some(address) = reached.filter(|_| !is_of_client(&socket, &address)) {
                 return Err(worker.refuse_unnamed(request, address));
             }
             // Its memory may be rewritten, so the kernel does not read it again.
             request.target.is_waiting()?;
             io_value(calls::bind(socket.as_fd(), &bytes))
         }
-        Address::Network(_) | Address::Unspecified | Address::Other => {
+        Address::Network(..) | Address::Unspecified | Address::Other => {
             Ok(Answer::Continue(worker.shared.floor.bind()))
         }
         Address::Path(path) => bind_to_path(worker, request, &bytes, &path),
+    }
+}
+
+/// Is this what the kernel itself does at the first `sendto` of a datagram socket, where it asks nobody: any address,
+/// any port? The resolver of musl asks for it before it sends, and so does every datagram socket of node.
+fn is_of_client(socket: &OwnedFd, address: &Address) -> bool {
+    let is_datagram = || {
+        rustix::net::sockopt::socket_type(socket)
+            .is_ok_and(|kind| kind == rustix::net::SocketType::DGRAM)
+    };
+    match address {
+        Address::Network(ip, 0) => ip.to_canonical().is_unspecified() && is_datagram(),
+        Address::Network(..) | Address::Unspecified | Address::Path(_) | Address::Other => false,
     }
 }
 

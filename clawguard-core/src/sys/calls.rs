@@ -23,6 +23,25 @@ pub(crate) fn access(descriptor: BorrowedFd<'_>, mode: u32, flags: u32) -> io::R
     })
 }
 
+/// Would this file be executed? (execveat(2), `AT_EXECVE_CHECK`, Linux 6.14.) An older kernel refuses the flag.
+pub(crate) fn check_execution(path: &CStr) -> io::Result<i64> {
+    /// linux/fcntl.h.
+    const AT_EXECVE_CHECK: libc::c_int = 0x10000;
+    let arguments = [path.as_ptr(), std::ptr::null()];
+    let environment: [*const libc::c_char; 1] = [std::ptr::null()];
+    // SAFETY: the path ends with a NUL byte, both lists with a null pointer, and with this flag nothing is executed.
+    outcome(unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            arguments.as_ptr(),
+            environment.as_ptr(),
+            AT_EXECVE_CHECK,
+        )
+    })
+}
+
 /// bind(2) with an address of any family.
 pub(crate) fn bind(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<i64> {
     let length = libc::socklen_t::try_from(address.len()).unwrap_or(libc::socklen_t::MAX);

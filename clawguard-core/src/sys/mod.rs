@@ -20,7 +20,7 @@ mod spawn;
 pub(crate) use self::capability::drop_bounding_set;
 pub(crate) use self::confined::answers;
 pub(crate) use self::descriptors::{close_all_but, close_inherited, close_on_exec};
-pub(crate) use self::landlock::abi;
+pub(crate) use self::landlock::{abi, errata};
 pub(crate) use self::notify_probe::{
     has_notification_sizes, knows_killable_wait, knows_user_notification,
 };

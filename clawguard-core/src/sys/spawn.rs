@@ -12,6 +12,7 @@ pub(crate) fn before_exec(
     command: &mut Command,
     step: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
 ) {
-    // SAFETY: the callers pass `Steps::take` and `restore_sigpipe`, which allocate and lock nothing.
+    // SAFETY: the callers pass `Steps::take`, `Attempts::make_and_exit` and `restore_sigpipe`, which allocate and lock
+    // nothing.
     unsafe { command.pre_exec(step) };
 }

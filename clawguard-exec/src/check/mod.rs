@@ -1,0 +1,206 @@
+//! `check`: what the policy decides about paths, which line decides, who else denies, and with `--probe` what a
+//! confined process could really do. Changes nothing.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod outside;
+mod probe;
+
+use std::io::{BufRead, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
+
+use clawguard_core::{
+    AbsPath, Access, Decider, Decision, Host, KernelSupport, Links, ResolvedPolicy,
+    without_capabilities,
+};
+
+use self::answer::{Answer, Others};
+use self::probe::{Asking, Comparison, Probe, Probed};
+use crate::cli::{CheckArguments, Cli};
+use crate::exit::{Exit, Failure};
+use crate::{policy, report};
+
+/// How many paths are looked at together. A probe tries all of them in one process.
+const BATCH: usize = 1024;
+
+/// A path that was asked for, and what the law says of it.
+struct Question {
+    /// As it was given.
+    given: Vec<u8>,
+    /// Made absolute, links not followed.
+    absolute: Vec<u8>,
+    real: AbsPath,
+    decision: Decision,
+}
+
+pub(crate) fn check(cli: &Cli, arguments: &CheckArguments) -> Result<Exit, Failure> {
+    if arguments.paths.is_empty() && !arguments.stdin {
+        return Err(Failure::new(
+            Exit::Ours,
+            "nothing to check: name paths, or give them with --stdin",
+        ));
+    }
+    let mut host = Host::current()?.with_preview_of_temporary();
+    if let Some(command) = &arguments.command {
+        host = host.with_command(command);
+    }
+    if arguments.probe && clawguard_core::is_confined() {
+        let text = "already confined by clawguard: nobody can be confined by another policy here, so run check --probe \
+                    outside";
+        return Err(Failure::new(Exit::Ours, text));
+    }
+    let resolved = policy::resolve(cli, &host)?;
+    let mut check = Check {
+        decider: resolved.decider(),
+        host: &host,
+        links: Links::default(),
+        waiting: Vec::new(),
+        denied: false,
+    };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    if arguments.probe {
+        each_path(arguments, |path| check.ask(arguments, path))?;
+        let (questions, denied) = (check.waiting, check.denied);
+        let agreed = probe_all(cli, arguments, resolved, &questions, &mut out)?;
+        out.flush()?;
+        return Ok(match (agreed, denied) {
+            (Agreed::NotAlways, _) => Exit::Disagrees,
+            (Agreed::Always, true) => Exit::Denied,
+            (Agreed::Always, false) => Exit::Done,
+        });
+    }
+    each_path(arguments, |path| {
+        check.ask(arguments, path)?;
+        if check.waiting.len() < BATCH {
+            return Ok(());
+        }
+        let questions = std::mem::take(&mut check.waiting);
+        tell(arguments, &resolved, &questions, &mut out)
+    })?;
+    tell(arguments, &resolved, &check.waiting, &mut out)?;
+    out.flush()?;
+    Ok(if check.denied { Exit::Denied } else { Exit::Done })
+}
+
+/// Each path that is asked for, in order.
+fn each_path(
+    arguments: &CheckArguments,
+    mut ask: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    arguments.paths.iter().try_for_each(|path| ask(path.as_bytes()))?;
+    if !arguments.stdin {
+        return Ok(());
+    }
+    let mut input = std::io::stdin().lock();
+    let mut path = Vec::new();
+    while input.read_until(0, &mut path)? > 0 {
+        if path.last() == Some(&0) {
+            path.pop();
+        }
+        ask(&path)?;
+        path.clear();
+    }
+    Ok(())
+}
+
+struct Check<'a> {
+    host: &'a Host,
+    decider: Decider,
+    links: Links,
+    waiting: Vec<Question>,
+    denied: bool,
+}
+
+impl Check<'_> {
+    fn ask(&mut self, arguments: &CheckArguments, path: &[u8]) -> Result<(), Failure> {
+        if path.is_empty() {
+            return Err(Failure::new(Exit::Ours, "an empty path cannot be checked"));
+        }
+        let absolute = match path.starts_with(b"/") {
+            true => path.to_vec(),
+            false => [self.host.cwd.as_bytes(), b"/", path].concat(),
+        };
+        let real = self.links.follow_raw(&absolute);
+        let decision = self.decider.decide(&real);
+        let asked = arguments.access.unwrap_or_default();
+        self.denied |= asked.iter().any(|access| !decision.verdict(access).is_allowed());
+        self.waiting.push(Question { given: path.to_vec(), absolute, real, decision });
+        Ok(())
+    }
+}
+
+/// Who else denies, for each access that the law allows. To be asked without capabilities.
+fn others(questions: &[Question]) -> Vec<Others> {
+    let of = |question: &Question| {
+        Access::ALL.map(|access| {
+            let is_allowed = question.decision.verdict(access).is_allowed();
+            is_allowed.then(|| outside::find(&question.real, access)).flatten()
+        })
+    };
+    questions.iter().map(of).collect()
+}
+
+fn tell(
+    arguments: &CheckArguments,
+    policy: &ResolvedPolicy,
+    questions: &[Question],
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let others = without_capabilities(|| others(questions))?;
+    for (question, others) in questions.iter().zip(&others) {
+        Answer { policy, question, others, probed: None }.write(arguments, out)?;
+    }
+    Ok(())
+}
+
+/// Does the kernel do what the policy says?
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Agreed {
+    Always,
+    NotAlways,
+}
+
+/// Tries everything in one confined process, and compares.
+fn probe_all(
+    cli: &Cli,
+    arguments: &CheckArguments,
+    resolved: ResolvedPolicy,
+    questions: &[Question],
+    out: &mut impl Write,
+) -> Result<Agreed, Failure> {
+    let plan = resolved.compile(&KernelSupport::probe()?, cli.mode.into())?;
+    let asking = if plan.is_supervised() { Asking::Judged } else { Asking::Unjudged };
+    let probe = Probe { policy: plan.policy(), questions };
+    let trials = probe.trials(asking);
+    let shortfalls = probe::shortfalls(&plan, questions);
+    let outcomes = plan.attempt(probe::attempts(&trials))?;
+    let comparison =
+        Comparison { probe: &probe, trials: &trials, shortfalls: &shortfalls, outcomes };
+    let (others, all) = without_capabilities(|| (others(questions), comparison.all()))?;
+    let policy = plan.policy();
+    for ((question, others), probed) in questions.iter().zip(&others).zip(&all) {
+        Answer { policy, question, others, probed: Some(probed) }.write(arguments, out)?;
+    }
+    out.flush()?;
+    let wrong = all.iter().flatten().filter(|one| one.agreement.is_disagreement()).count();
+    for (question, probed) in questions.iter().zip(&all) {
+        for one in probed.iter().filter(|one| one.agreement.is_disagreement()) {
+            answer::complain(policy, question, one);
+        }
+    }
+    if !cli.quiet {
+        report::line(&count(&all));
+    }
+    Ok(if wrong == 0 { Agreed::Always } else { Agreed::NotAlways })
+}
+
+/// What became of all that was asked, in a line.
+fn count(all: &[[Probed; 3]]) -> String {
+    let tried = all.iter().flatten().filter(|one| one.outcome.is_some()).count();
+    let wrong = all.iter().flatten().filter(|one| one.agreement.is_disagreement()).count();
+    let not_tried = all.len() * Access::ALL.len() - tried;
+    format!(
+        "probe: {tried} accesses tried, {wrong} disagree with the policy; {not_tried} not tried"
+    )
+}
