@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clawguard_core::{AccessSet, Mode};
 
+use crate::audit::AuditArguments;
 use crate::log::LogArguments;
 
 /// Run a command confined to a written policy: no root, no container, no daemon.
@@ -17,7 +18,8 @@ use crate::log::LogArguments;
     after_help = "Exit status: the command's own; 125 if clawguard failed and nothing was started, 126 if the \
                   command cannot be executed, 127 if it is not found.",
     after_long_help = EXAMPLES,
-    override_usage = "clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...\n       clawguard-exec check [OPTIONS] [PATH]...\n       \
+    override_usage = "clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...\n       clawguard-exec audit [--fix]\n       \
+                      clawguard-exec check [OPTIONS] [PATH]...\n       \
                       clawguard-exec log [OPTIONS]\n       clawguard-exec plan [OPTIONS] [-- COMMAND]\n       clawguard-exec presets [NAME]"
 )]
 pub(crate) struct Cli {
@@ -91,6 +93,8 @@ pub(crate) struct PolicyArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
+    /// Look for what undoes the protection on this machine, and say what to do; `--fix` does the safe part
+    Audit(AuditArguments),
     /// Say what the policy decides about paths, and which line decides; enforces nothing
     Check(CheckArguments),
     /// Read the journal: what was denied, where, by which rule; as a list, a tree, statistics or a page

@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Done,
     /// `check --access`: something is denied.
     Denied,
+    /// `audit`: a warning or something critical is left.
+    Found,
     /// The shim itself failed: nothing was started, or everything was ended.
     Ours,
     /// The command was found and cannot be executed.
@@ -21,7 +23,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(match exit {
             Exit::Done => 0,
-            Exit::Denied => 1,
+            Exit::Denied | Exit::Found => 1,
             Exit::Ours => 125,
             Exit::CannotExecute => 126,
             Exit::NotFound => 127,

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
 mod check;
 mod cli;
 mod exit;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         }
     };
     let outcome = match &cli.task {
+        Some(Task::Audit(arguments)) => audit::audit(&cli, arguments),
         Some(Task::Check(arguments)) => check::check(&cli, arguments),
         Some(Task::Log(arguments)) => log::log(&cli, arguments),
         Some(Task::Plan(arguments)) => plan::plan(&cli, arguments),

@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure};
 use crate::{policy, report};
 
 /// Tells a second clawguard by which process it is confined.
-const CONFINED_BY: &str = "CLAWGUARD_PID";
+pub(crate) const CONFINED_BY: &str = "CLAWGUARD_PID";
 
 pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     let Some((program, arguments)) = cli.command.split_first() else {

@@ -33,6 +33,11 @@ const AGENTS: &[Agent] = &[
     Agent { preset: "aider", name: "Aider", commands: &["aider"], state: &["~/.aider"] },
 ];
 
+/// All of them, whether they are on this machine or not.
+pub(crate) fn every_agent() -> &'static [Agent] {
+    AGENTS
+}
+
 /// An agent of which something is on this machine.
 #[derive(Debug)]
 pub(crate) struct FoundAgent {

@@ -7,5 +7,5 @@
 mod agents;
 mod secrets;
 
-pub(crate) use self::agents::{Agent, FoundAgent, agents};
+pub(crate) use self::agents::{Agent, FoundAgent, agents, every_agent};
 pub(crate) use self::secrets::{Kind, Present, Secret, Secrets, present, secrets};
