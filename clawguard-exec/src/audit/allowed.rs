@@ -90,11 +90,11 @@ pub(crate) fn check(machine: &Machine, views: &mut [View], processes: &Processes
 /// Where the user's own rules begin, and the workspace that OpenClaw's preset allows; with the view that judges it.
 fn roots(machine: &Machine, views: &[View]) -> BTreeMap<AbsPath, usize> {
     let mut roots = BTreeMap::new();
-    let workspace = machine.beneath_home(".openclaw/workspace");
     let openclaw =
         views.iter().position(|view| view.agent.is_some_and(|agent| agent.preset == "openclaw"));
-    if let (Some(workspace), Some(view)) = (workspace, openclaw) {
-        roots.insert(workspace, view);
+    if let Some(view) = openclaw {
+        let states = machine.openclaw_states().into_iter();
+        roots.extend(states.map(|state| (state.join(b"workspace"), view)));
     }
     let own = views.first().into_iter().flat_map(|view| view.policy.allowed_places());
     roots.extend(own.map(|(_, place)| (place.clone(), 0)));

@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use clawguard_core::{CompileError, KernelSupport, Mode, Origin, Plan, ResolvedPolicy};
+use clawguard_core::{
+    CompileError, KernelError, KernelSupport, Mode, Origin, Plan, ResolvedPolicy,
+};
 
 use super::finding::{Finding, Severity};
 use super::id::Id;
@@ -20,6 +22,12 @@ pub(crate) fn check(policy: ResolvedPolicy, kernel: &KernelSupport, mode: Mode) 
     findings.extend(limits(&plan));
     findings.extend(remarks(&plan));
     findings
+}
+
+/// A kernel that does not say what it can do.
+pub(crate) fn unknown(error: &KernelError) -> Finding {
+    let reason = format!("no command starts under clawguard here: {error}");
+    Finding::of_host(Id::KernelCannotEnforce, Severity::Critical, "this kernel", reason)
 }
 
 fn refused(error: &CompileError) -> Finding {

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
@@ -26,7 +27,11 @@ struct Listener {
     inode: u64,
 }
 
-pub(crate) fn check(machine: &Machine, processes: &Processes, port: u16) -> Vec<Finding> {
+pub(crate) fn check(
+    machine: &Machine,
+    processes: &Processes,
+    ports: &BTreeSet<u16>,
+) -> Vec<Finding> {
     let Some(mut listeners) = listeners(&machine.proc) else {
         let reason = "/proc/net/tcp cannot be read, so nobody knows who listens";
         return vec![
@@ -52,7 +57,7 @@ pub(crate) fn check(machine: &Machine, processes: &Processes, port: u16) -> Vec<
         }
         listeners.retain(|listener| !open.contains(&listener.inode));
     }
-    let others = listeners.iter().filter(|listener| listener.port == port);
+    let others = listeners.iter().filter(|listener| ports.contains(&listener.port));
     findings.extend(others.map(|listener| unknown(*listener)));
     findings
 }
@@ -172,7 +177,7 @@ mod tests {
         std::fs::write(proc.path().join("net/tcp6"), format!("{HEAD}{tcp6}")).unwrap();
         let mut machine = Machine::current(clawguard_core::Host::current().unwrap());
         machine.proc = proc.path().to_owned();
-        let found = check(&machine, &Processes::read(proc.path()), GATEWAY_PORT);
+        let found = check(&machine, &Processes::read(proc.path()), &BTreeSet::from([GATEWAY_PORT]));
         found.into_iter().map(|one| (one.id, one.severity, one.reason)).collect()
     }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -31,11 +32,38 @@ impl Machine {
         Machine { host, proc, owners, mounts }
     }
 
-    /// A path beneath the home directory, links followed.
-    pub(crate) fn beneath_home(&self, path: &str) -> Option<AbsPath> {
-        let home = self.host.home.as_ref()?;
-        let path = [home.as_bytes(), b"/", path.as_bytes()].concat();
-        Some(Links::default().follow_raw(&path))
+    /// OpenClaw's state directories, links followed: the usual one, those of its profiles (`~/.openclaw-NAME`), and
+    /// those that its variables name.
+    pub(crate) fn openclaw_states(&self) -> BTreeSet<AbsPath> {
+        let mut states: Vec<PathBuf> = Vec::new();
+        states.extend(self.named("OPENCLAW_STATE_DIR"));
+        let own = self.host.home.as_ref().map(|home| home.as_path().to_owned());
+        for home in self.named("OPENCLAW_HOME").into_iter().chain(own) {
+            let entries = std::fs::read_dir(&home).into_iter().flatten().flatten();
+            let is_profile = |name: &OsStr| name.as_bytes().starts_with(b".openclaw-");
+            states.extend(
+                entries
+                    .filter(|entry| is_profile(&entry.file_name()))
+                    .map(|entry| entry.path())
+                    .filter(|path| path.is_dir()),
+            );
+            states.push(home.join(".openclaw"));
+        }
+        let real = |path: PathBuf| Links::default().follow_raw(path.as_os_str().as_bytes());
+        states.into_iter().map(real).collect()
+    }
+
+    /// OpenClaw's settings, whether they exist or not.
+    pub(crate) fn openclaw_settings(&self) -> BTreeSet<AbsPath> {
+        let named = self.named("OPENCLAW_CONFIG_PATH");
+        let named = named.map(|path| Links::default().follow_raw(path.as_os_str().as_bytes()));
+        let states = self.openclaw_states().into_iter();
+        states.map(|state| state.join(b"openclaw.json")).chain(named).collect()
+    }
+
+    /// An absolute path in a variable.
+    fn named(&self, variable: &str) -> Option<PathBuf> {
+        self.host.variable(variable).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
     /// Is this command of a person who is asked for another's home directory?

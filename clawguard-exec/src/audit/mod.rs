@@ -130,8 +130,7 @@ fn look(cli: &Cli, machine: &Machine) -> Result<Vec<Finding>, Failure> {
     findings.extend(own::journal(machine));
     findings.extend(own::program(machine));
     findings.extend(settings.iter().flat_map(|settings| settings.check(machine)));
-    let port = settings.map_or(listeners::GATEWAY_PORT, |settings| settings.port());
-    findings.extend(listeners::check(machine, &processes, port));
+    findings.extend(listeners::check(machine, &processes, &Settings::ports(&settings)));
     findings.extend(confined::check(machine, &processes));
     match law::locate(cli, &machine.host) {
         Ok(used) => findings.extend(look_at_policy(cli, machine, &processes, &used)?),
@@ -166,7 +165,10 @@ fn look_at_policy(
     findings.extend(search_path::check(machine, &mut views));
     findings.extend(allowed::check(machine, &mut views, processes));
     let policy = used.policy.clone().resolve(&machine.host)?;
-    findings.extend(kernel::check(policy, &KernelSupport::probe()?, cli.mode.into()));
+    findings.extend(match KernelSupport::probe() {
+        Ok(kernel) => kernel::check(policy, &kernel, cli.mode.into()),
+        Err(error) => vec![kernel::unknown(&error)],
+    });
     Ok(findings)
 }
 

@@ -34,22 +34,26 @@ const OTHERS: [&[u8]; 5] = [b"node_modules", b".git", b"plugin-skills", b"cache"
 const DATABASES: [&[u8]; 6] = [b".sqlite", b".sqlite3", b".db", b"-wal", b"-shm", b"-journal"];
 
 pub(crate) fn check(machine: &Machine) -> Vec<Finding> {
-    let Some(state) = machine.beneath_home(".openclaw") else { return Vec::new() };
+    let states = machine.openclaw_states();
+    states.iter().flat_map(|state| one(machine, state)).collect()
+}
+
+fn one(machine: &Machine, state: &AbsPath) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut is_closed = true;
     let mut budget = Budget::new(50_000, Duration::from_secs(5));
-    let ended = walk(&state, &mut budget, |entry| {
-        if *entry.path == state {
+    let ended = walk(state, &mut budget, |entry| {
+        if entry.path == state {
             is_closed = entry.stat.st_mode & 0o011 == 0;
         }
-        if is_judged(entry, &state) {
+        if is_judged(entry, state) {
             findings.extend(judge(entry, machine, is_closed));
         }
         let is_workspace =
-            entry.path.parent().as_ref() == Some(&state) && entry.name().starts_with(b"workspace");
+            entry.path.parent().as_ref() == Some(state) && entry.name().starts_with(b"workspace");
         if is_workspace || OTHERS.contains(&entry.name()) { Step::Over } else { Step::Into }
     });
-    findings.extend(super::not_looked_at(&state, &ended));
+    findings.extend(super::not_looked_at(state, &ended));
     findings
 }
 

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
+
 use clawguard_core::AbsPath;
 use serde_json::Value;
 
@@ -24,20 +26,24 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// None where there is no such file.
-    pub(crate) fn read(machine: &Machine) -> Option<Settings> {
-        let path = machine.beneath_home(".openclaw/openclaw.json")?;
-        if !path.as_path().is_file() {
-            return None;
-        }
-        Some(Settings { read: parse(&read_head(path.as_path(), MOST)), path })
+    /// Those that exist.
+    pub(crate) fn read(machine: &Machine) -> Vec<Settings> {
+        let paths = machine.openclaw_settings().into_iter();
+        let read = |path: AbsPath| Settings { read: parse(&read_head(path.as_path(), MOST)), path };
+        paths.filter(|path| path.as_path().is_file()).map(read).collect()
     }
 
-    /// The gateway's port.
-    pub(crate) fn port(&self) -> u16 {
-        let port = self.read.as_ref().ok().and_then(|value| value.pointer("/gateway/port"));
-        let port = port.and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
-        port.unwrap_or(GATEWAY_PORT)
+    /// The ports on which gateways listen.
+    pub(crate) fn ports(settings: &[Settings]) -> BTreeSet<u16> {
+        let port = |settings: &Settings| {
+            let port = settings.read.as_ref().ok().and_then(|value| value.pointer("/gateway/port"));
+            let port = port.and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
+            port.unwrap_or(GATEWAY_PORT)
+        };
+        match settings {
+            [] => BTreeSet::from([GATEWAY_PORT]),
+            settings => settings.iter().map(port).collect(),
+        }
     }
 
     pub(crate) fn check(&self, machine: &Machine) -> Vec<Finding> {

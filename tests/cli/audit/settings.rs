@@ -111,3 +111,20 @@ fn a_pipe_in_place_of_the_settings_keeps_nobody_waiting() {
     assert!(std::process::Command::new("mkfifo").arg(fifo).status().unwrap().success());
     audit(&world, &["--only=openclaw-bind"]).run().works();
 }
+
+#[test]
+fn profiles_and_places_that_variables_name_are_looked_at_too() {
+    let world = World::mine();
+    clean(&world);
+    for directory in ["~/.openclaw-dev", "~/named"] {
+        world.write(&format!("{directory}/openclaw.json"), "{ security: { file_access: {} } }");
+    }
+    world.write("~/other.json", "{ security: { file_access: {} } }");
+    // A file whose name only begins like a profile's.
+    world.write("~/.openclaw-notes", "");
+    assert_eq!(subjects(&world, "openclaw-file-access"), set(["~/.openclaw-dev/openclaw.json"]));
+    let shim = audit(&world, &["--json", "--only=openclaw-file-access"]);
+    let shim = shim.env("OPENCLAW_STATE_DIR", world.text("~/named"));
+    let ran = shim.env("OPENCLAW_CONFIG_PATH", world.text("~/other.json")).run();
+    assert_eq!(rows(&ran).len(), 3);
+}
