@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clawguard_core::{AccessSet, Mode};
 
+use crate::audit::AuditArguments;
 use crate::completions::CompletionsArguments;
 use crate::init::InitArguments;
 use crate::log::LogArguments;
@@ -60,6 +61,7 @@ pub(crate) struct Cli {
 
 const USAGE: &str = "\
 clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...
+       clawguard-exec audit [--fix]
        clawguard-exec check [OPTIONS] [PATH]...
        clawguard-exec completions SHELL
        clawguard-exec init [OPTIONS]
@@ -108,6 +110,8 @@ pub(crate) struct PolicyArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
+    /// Look for what undoes the protection on this machine, and say what to do; `--fix` does the safe part
+    Audit(AuditArguments),
     /// Say what the policy decides about paths, which line decides, and who else denies
     Check(CheckArguments),
     /// Print what completes this command line in a shell

@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Done,
     /// `check --access`: something is denied. `stop`: something is left.
     Denied,
+    /// `audit`: a warning or something critical is left.
+    Found,
     /// `check --probe`: the policy and what a confined process could do disagree.
     Disagrees,
     /// The shim itself failed: nothing was started, or everything was ended.
@@ -23,7 +25,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(match exit {
             Exit::Done => 0,
-            Exit::Denied => 1,
+            Exit::Denied | Exit::Found => 1,
             Exit::Disagrees => 2,
             Exit::Ours => 125,
             Exit::CannotExecute => 126,

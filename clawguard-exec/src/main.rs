@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
 mod check;
 mod cli;
 mod completions;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         }
     };
     let outcome = match &cli.task {
+        Some(Task::Audit(arguments)) => audit::audit(&cli, arguments),
         Some(Task::Check(arguments)) => check::check(&cli, arguments),
         Some(Task::Completions(arguments)) => completions::completions(arguments),
         Some(Task::Init(arguments)) => init::init(&cli, arguments),

@@ -13,15 +13,7 @@ use crate::report;
 
 /// Finds, reads and resolves the policy; names it on stderr unless the user wants quiet.
 pub(crate) fn resolve(cli: &Cli, host: &Host) -> Result<ResolvedPolicy, Failure> {
-    let mut policy = Policy::locate(host, cli.policy.policy.as_deref())?;
-    add_rules(&mut policy, &cli.policy)?;
-    for name in &cli.policy.keep_env {
-        policy.keep_variable(name);
-    }
-    policy.log_to(journal(cli, host));
-    if !cli.quiet {
-        report::line(&format!("policy: {}", name(&policy)));
-    }
+    let policy = locate(cli, host)?;
     for warning in policy.warnings() {
         report::line(&format!("warning: {warning}"));
     }
@@ -32,6 +24,20 @@ pub(crate) fn resolve(cli: &Cli, host: &Host) -> Result<ResolvedPolicy, Failure>
         ));
     }
     Ok(resolved)
+}
+
+/// Finds and reads the policy, with the rules of the command line; names it on stderr unless the user wants quiet.
+pub(crate) fn locate(cli: &Cli, host: &Host) -> Result<Policy, Failure> {
+    let mut policy = Policy::locate(host, cli.policy.policy.as_deref())?;
+    add_rules(&mut policy, &cli.policy)?;
+    for name in &cli.policy.keep_env {
+        policy.keep_variable(name);
+    }
+    policy.log_to(journal(cli, host));
+    if !cli.quiet {
+        report::line(&format!("policy: {}", name(&policy)));
+    }
+    Ok(policy)
 }
 
 /// Where the journal goes: `--log FILE`, else clawguard's state directory; a user without a home has none.

@@ -31,7 +31,7 @@ use self::resolver::Resolver;
 pub(crate) use self::spell::Spelled;
 use crate::decide::{Decider, Law, RuleId, Verdict};
 use crate::path::AbsPath;
-use crate::policy::{JournalPlace, Listen, Logging, Origin, Policy, PolicyError, Rule};
+use crate::policy::{Effect, JournalPlace, Listen, Logging, Origin, Policy, PolicyError, Rule};
 
 /// A policy whose every rule is absolute; the second stage of the pipeline.
 #[derive(Debug)]
@@ -87,6 +87,16 @@ impl ResolvedPolicy {
             .iter()
             .enumerate()
             .map(|(index, rule)| (RuleId(u32::try_from(index).unwrap_or(u32::MAX)), rule))
+    }
+
+    /// Where the user's own allowed rules begin: the real path of each pattern's literal front, as far as links were
+    /// followed, existing or not. What is allowed there, or beneath, is for [`ResolvedPolicy::decider`] to say.
+    pub fn allowed_places(&self) -> impl Iterator<Item = (RuleId, &AbsPath)> {
+        let is_own = |one: &&Spelled| {
+            let rule = self.rule(one.rule);
+            rule.effect == Effect::Allowed && rule.origin.is_user()
+        };
+        self.spelled.iter().filter(is_own).map(|one| (one.rule, one.real_front()))
     }
 
     /// The names of the presets in use.

@@ -33,6 +33,11 @@ const AGENTS: &[Agent] = &[
     Agent { preset: "aider", name: "Aider", commands: &["aider"], state: &["~/.aider"] },
 ];
 
+/// All of them, whether they are on this machine or not.
+pub(crate) fn every_agent() -> &'static [Agent] {
+    AGENTS
+}
+
 /// An agent of which something is on this machine.
 #[derive(Debug)]
 pub(crate) struct FoundAgent {
@@ -41,11 +46,6 @@ pub(crate) struct FoundAgent {
     pub(crate) command: Option<PathBuf>,
     /// What exists of its state.
     pub(crate) state: Vec<AbsPath>,
-}
-
-/// Every agent that has a preset.
-pub(crate) fn every_agent() -> &'static [Agent] {
-    AGENTS
 }
 
 /// The agents with a program in PATH, or with state in the home directory.
