@@ -112,7 +112,7 @@ fn the_tree_counts_each_access_where_it_was_asked_for() {
     let ran = log(&world, &["--tree"]).works();
     assert_eq!(
         ran.stdout,
-        "denied r  denied w  
+        "denied r  denied w
        6         1  /h/
        5         ·  ├─ p/.env
        ·         1  └─ .bashrc
@@ -247,4 +247,33 @@ fn quiet_leaves_the_answer_alone() {
     assert!(!ran.stdout.is_empty());
     let rows: Vec<Value> = log(&world, &["--json", "-q"]).works().json_lines();
     assert_eq!(rows.len(), 3);
+}
+
+/// docs/log.md shows what is printed, to the letter.
+#[test]
+fn the_document_shows_what_is_printed() {
+    let session = "4071-2026-11-22T13:00:00.000Z";
+    let rule = json!({ "effect": "blocked", "pattern": "**/.env", "origin": "/home/you/policy.yaml", "line": 12 });
+    let mut lines = Lines::default()
+        .started(session, 0, &["/usr/bin/openclaw", "gateway", "run"])
+        .denied(session, 2, "node", "r", "/home/you/Documents");
+    for second in 298..303 {
+        let (path, rule) = ("/home/you/project/.env", rule.clone());
+        lines = lines.denied_by(session, second, "cat", "r", path, rule);
+    }
+    let world = world(lines.ended(session, 304, 0));
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/log.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    let shown = |command: &str| {
+        let after = document.split(&format!("$ clawguard-exec {command}\n")).nth(1).unwrap();
+        after.split("```").next().unwrap().to_owned()
+    };
+    assert_eq!(log(&world, &[]).works().stdout, shown("log"));
+    world.write(
+        "~/more",
+        world.read(super::JOURNAL)
+            + &Lines::default().denied(session, 305, "sh", "w", "/home/you/.bashrc").0,
+    );
+    let tree = log(&world, &["--tree", "--file", "~/more"]).works().stdout;
+    assert_eq!(tree, shown("log --tree"));
 }
