@@ -135,9 +135,7 @@ pub fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            // Bidirectional controls rearrange what a reader sees as much as an escape sequence does.
-            let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-            if c.is_control() || hidden {
+            if acts(c) {
                 text.extend(c.escape_default());
             } else {
                 text.push(c);
@@ -148,6 +146,14 @@ pub fn escape(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// Does this character do more than stand for itself? Controls, and what is hidden, breaks a line or rearranges what a
+/// reader sees as much as an escape sequence does: bidirectional controls, line separators, tags.
+pub(crate) fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}' | '\u{feff}')
+        || matches!(c, '\u{e0000}'..='\u{e007f}')
 }
 
 impl fmt::Display for AbsPath {
@@ -213,5 +219,8 @@ mod tests {
     #[test]
     fn a_name_cannot_write_to_the_terminal() {
         assert_eq!(escape(b"a\x1b[31m\n\xff"), "a\\u{1b}[31m\\n\\xff");
+        let hidden = "\u{202e}\u{61c}\u{2028}\u{e0041}\u{feff}";
+        assert_eq!(escape(hidden.as_bytes()), "\\u{202e}\\u{61c}\\u{2028}\\u{e0041}\\u{feff}");
+        assert_eq!(escape("é ✓ 文".as_bytes()), "é ✓ 文");
     }
 }

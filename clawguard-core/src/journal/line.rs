@@ -15,7 +15,7 @@ use serde_json::ser::Formatter;
 
 use super::Rules;
 use crate::decide::RuleId;
-use crate::path::escape;
+use crate::path::{acts, escape};
 
 /// A line; what does not apply is left out.
 #[derive(Debug, Default, Serialize)]
@@ -190,13 +190,6 @@ impl Formatter for Plain {
         }
         writer.write_all(rest.as_bytes())
     }
-}
-
-/// Besides what JSON escapes itself: DEL, C1 controls, hidden and bidirectional characters, line separators, tags.
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}' | '\u{feff}')
-        || matches!(c, '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

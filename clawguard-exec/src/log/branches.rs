@@ -16,10 +16,9 @@ pub(super) fn write(out: &mut impl Write, row: &Row, paint: Paint) -> io::Result
     let heading = |(kind, access): &(RequestKind, _)| format!("{} {access}", kind.name());
     let headings: Vec<String> = columns.iter().map(heading).collect();
     let widths: Vec<usize> = headings.iter().map(|heading| heading.len().max(7)).collect();
-    for (heading, width) in headings.iter().zip(&widths) {
-        write!(out, "{}  ", paint.bold(&format!("{heading:>width$}")))?;
-    }
-    writeln!(out)?;
+    let headings = headings.iter().zip(&widths);
+    let headings = headings.map(|(heading, width)| paint.bold(&format!("{heading:>width$}")));
+    writeln!(out, "{}", headings.collect::<Vec<_>>().join("  "))?;
     let mut branches = Branches { out, columns, widths, paint };
     branches.row(row, "", "")
 }

@@ -47,7 +47,7 @@ NAMES = [
     b"&lt;b&gt;-->]]>${1}{{1}}",
     b"line\nbreak\ttab",
     b"\x1b]0;owned\x07\x1b[31m",
-    "right\u202eot\u2066tfel".encode(),
+    "right\u202eot\u2066tfel\u061c\u2028\U000e0041".encode(),
     b"not-utf8-\xff\xfe",
     b"a" * 200,
 ]
@@ -138,12 +138,12 @@ def check_hostile(verdict, browser, rows):
     paths = "\n".join(row["cells"][5] for row in rows)
     for name in NAMES:
         text = name.decode("utf-8", "replace").replace("/", "\u2215")
-        text = re.split("[\x00-\x1f\x7f\u202e\u2066\ufffd]", text)
+        text = re.split("[\x00-\x1f\x7f\u202e\u2066\u061c\u2028\U000e0041\ufffd]", text)
         parts = [part for part in text if part]
         verdict.check(f"a hostile name is shown as text: {name[:50]!r}", all(part in paths for part in parts), parts)
     raw = browser.run("return document.body.textContent")
     verdict.check("no control or bidirectional character is in the page",
-                  not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", raw))
+                  not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c\u2028\u2029\U000e0000-\U000e007f]", raw))
     foreign = browser.run("""return Array.from(document.querySelectorAll(
         'img, iframe, object, embed, link, form, b b, svg[onload], [onerror], [onload], [onfocus], [onmouseover], [style]'),
         one => one.outerHTML.slice(0, 200))""")
