@@ -101,6 +101,7 @@ mod kernel;
 mod path;
 mod policy;
 mod resolve;
+mod save;
 mod supervise;
 #[allow(unsafe_code, reason = "the only room with unsafe code")]
 mod sys;
@@ -123,4 +124,6 @@ pub use self::policy::{
 pub use self::resolve::{
     Host, HostError, Links, Removal, ResolvedEnvironment, ResolvedPolicy, removed_by_default,
 };
+pub use self::save::save;
+pub use self::supervise::{Fate, Move, Moved, Observed, Touched};
 pub use self::syscalls::Arch;

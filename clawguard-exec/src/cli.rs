@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clawguard_core::{AccessSet, Mode};
 
+use crate::learn::LearnArguments;
+
 /// Run a command confined to a written policy: no root, no container, no daemon.
 #[derive(Debug, Parser)]
 #[command(
@@ -16,7 +18,7 @@ use clawguard_core::{AccessSet, Mode};
                   command cannot be executed, 127 if it is not found.",
     after_long_help = EXAMPLES,
     override_usage = "clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...\n       clawguard-exec check [OPTIONS] [PATH]...\n       \
-                      clawguard-exec plan [OPTIONS] [-- COMMAND]\n       clawguard-exec presets [NAME]"
+                      clawguard-exec learn [OPTIONS] -- COMMAND [ARGUMENT]...\n       clawguard-exec plan [OPTIONS] [-- COMMAND]\n       clawguard-exec presets [NAME]"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -91,6 +93,8 @@ pub(crate) struct PolicyArguments {
 pub(crate) enum Task {
     /// Say what the policy decides about paths, and which line decides; enforces nothing
     Check(CheckArguments),
+    /// Run a command that may do what nothing blocks, and propose the smallest policy that allows what it did
+    Learn(LearnArguments),
     /// Print who enforces each rule, and what the kernel will be told; starts nothing
     Plan(PlanArguments),
     /// List the shipped presets, or print one

@@ -79,7 +79,7 @@ impl Check {
 }
 
 /// Bytes as text, and as base64 where they are not UTF-8.
-fn text(bytes: &[u8]) -> (String, Option<String>) {
+pub(crate) fn text(bytes: &[u8]) -> (String, Option<String>) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (text.to_owned(), None),
         Err(_) => (escape(bytes), Some(base64::engine::general_purpose::STANDARD.encode(bytes))),

@@ -10,12 +10,12 @@ mod exit;
 mod json;
 #[allow(dead_code, unused_imports, reason = "until the tasks that use it are here")]
 mod known;
+mod learn;
 #[allow(dead_code, reason = "until the tasks that use it are here")]
 mod paint;
 mod plan;
 mod policy;
 mod presets;
-#[allow(dead_code, unused_imports, reason = "until the tasks that use it are here")]
 mod propose;
 mod report;
 mod run;
@@ -45,6 +45,7 @@ fn main() -> ExitCode {
     };
     let outcome = match &cli.task {
         Some(Task::Check(arguments)) => check::check(&cli, arguments),
+        Some(Task::Learn(arguments)) => learn::learn(&cli, arguments),
         Some(Task::Plan(arguments)) => plan::plan(&cli, arguments),
         Some(Task::Presets(arguments)) => presets::presets(arguments),
         None => run::run(&cli),

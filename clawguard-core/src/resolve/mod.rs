@@ -45,6 +45,7 @@ pub struct ResolvedPolicy {
     pub(crate) listen: Option<Listen>,
     pub(crate) logging: Logging,
     pub(crate) journal: JournalPlace,
+    pub(crate) observe: bool,
     /// The policy's file.
     pub(crate) name: Option<Arc<Path>>,
     pub(crate) uid: u32,

@@ -90,6 +90,7 @@ impl Resolver {
             listen: named.or_else(|| self.presets.iter().find_map(|preset| preset.listen)),
             logging: self.policy.logging.clone(),
             journal: self.policy.journal.clone(),
+            observe: self.policy.observe,
             name: self.policy.file.clone(),
             uid: self.host.uid,
             presets: self.presets.iter().map(|preset| preset.name).collect(),
