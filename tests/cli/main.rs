@@ -8,6 +8,7 @@ mod discovery;
 mod documents;
 mod exit;
 mod fallback;
+mod learn;
 mod mistakes;
 mod needs;
 mod plan;
