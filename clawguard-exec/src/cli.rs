@@ -10,6 +10,7 @@ use clawguard_core::{AccessSet, Mode};
 use crate::audit::AuditArguments;
 use crate::completions::CompletionsArguments;
 use crate::init::InitArguments;
+use crate::learn::LearnArguments;
 use crate::log::LogArguments;
 use crate::man::ManArguments;
 use crate::running::{PsArguments, StopArguments};
@@ -65,6 +66,7 @@ clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...
        clawguard-exec check [OPTIONS] [PATH]...
        clawguard-exec completions SHELL
        clawguard-exec init [OPTIONS]
+       clawguard-exec learn [OPTIONS] -- COMMAND [ARGUMENT]...
        clawguard-exec log [OPTIONS]
        clawguard-exec man [DIRECTORY]
        clawguard-exec plan [OPTIONS] [-- COMMAND]
@@ -118,6 +120,8 @@ pub(crate) enum Task {
     Completions(CompletionsArguments),
     /// Write a policy for this machine: the agents, workspaces and secrets that are found; never over another
     Init(InitArguments),
+    /// Run a command that may do what nothing blocks, and propose the smallest policy that allows what it did
+    Learn(LearnArguments),
     /// Read the journal: what was denied, where, by which rule; as a list, a tree, statistics or a page
     Log(LogArguments),
     /// Print the manual page, or write all of them to a directory

@@ -14,6 +14,7 @@ mod journal;
 mod json;
 #[allow(dead_code, unused_imports, reason = "until the tasks that use it are here")]
 mod known;
+mod learn;
 mod log;
 mod man;
 #[allow(dead_code, reason = "until the tasks that use it are here")]
@@ -21,6 +22,7 @@ mod paint;
 mod plan;
 mod policy;
 mod presets;
+mod propose;
 mod report;
 mod run;
 mod running;
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Some(Task::Check(arguments)) => check::check(&cli, arguments),
         Some(Task::Completions(arguments)) => completions::completions(arguments),
         Some(Task::Init(arguments)) => init::init(&cli, arguments),
+        Some(Task::Learn(arguments)) => learn::learn(&cli, arguments),
         Some(Task::Log(arguments)) => log::log(&cli, arguments),
         Some(Task::Man(arguments)) => man::man(arguments),
         Some(Task::Plan(arguments)) => plan::plan(&cli, arguments),

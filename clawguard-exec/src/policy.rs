@@ -28,11 +28,8 @@ pub(crate) fn resolve(cli: &Cli, host: &Host) -> Result<ResolvedPolicy, Failure>
 
 /// Finds and reads the policy, with the rules of the command line; names it on stderr unless the user wants quiet.
 pub(crate) fn locate(cli: &Cli, host: &Host) -> Result<Policy, Failure> {
-    let mut policy = Policy::locate(host, cli.policy.policy.as_deref())?;
-    add_rules(&mut policy, &cli.policy)?;
-    for name in &cli.policy.keep_env {
-        policy.keep_variable(name);
-    }
+    let policy = Policy::locate(host, cli.policy.policy.as_deref())?;
+    let mut policy = with_arguments(policy, &cli.policy)?;
     policy.log_to(journal(cli, host));
     if !cli.quiet {
         report::line(&format!("policy: {}", name(&policy)));
@@ -40,8 +37,20 @@ pub(crate) fn locate(cli: &Cli, host: &Host) -> Result<Policy, Failure> {
     Ok(policy)
 }
 
+/// The same policy with what the command line adds to it.
+pub(crate) fn with_arguments(
+    mut policy: Policy,
+    arguments: &PolicyArguments,
+) -> Result<Policy, Failure> {
+    add_rules(&mut policy, arguments)?;
+    for name in &arguments.keep_env {
+        policy.keep_variable(name);
+    }
+    Ok(policy)
+}
+
 /// Where the journal goes: `--log FILE`, else clawguard's state directory; a user without a home has none.
-fn journal(cli: &Cli, host: &Host) -> JournalPlace {
+pub(crate) fn journal(cli: &Cli, host: &Host) -> JournalPlace {
     match (&cli.log, host.state_directory()) {
         (Some(file), _) => JournalPlace::File(host.cwd.as_path().join(file)),
         (None, Some(directory)) => {

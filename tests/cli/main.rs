@@ -11,6 +11,7 @@ mod exit;
 mod fallback;
 mod init;
 mod init_places;
+mod learn;
 mod log;
 mod mistakes;
 mod needs;
