@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod document;
 mod dotenv;
 mod draft;
 mod error;
@@ -109,7 +110,7 @@ pub(crate) fn init(cli: &Cli, arguments: &InitArguments) -> Result<Exit, Failure
     if arguments.json {
         serde_json::to_writer_pretty(
             &mut out,
-            &summary::document(&machine, &made, destination.as_ref()),
+            &document::document(&machine, &made, destination.as_ref()),
         )?;
         writeln!(out)?;
     } else if let Some(destination) = &destination {

@@ -76,6 +76,7 @@ pub(super) fn read(host: &Host) -> OpenClaw {
              directory with --workspace"
         )),
     }
+    found.take_environment(host);
     found
 }
 
@@ -114,6 +115,26 @@ fn parse(text: String) -> std::io::Result<File> {
 }
 
 impl OpenClaw {
+    /// What the environment says in place of the file, as OpenClaw takes it.
+    fn take_environment(&mut self, host: &Host) {
+        let named = host.variable("OPENCLAW_WORKSPACE_DIR").and_then(|value| value.to_str());
+        if let Some(path) = named.and_then(|named| path(named, host))
+            && self.workspaces.is_empty()
+        {
+            self.workspaces.push(path);
+        }
+        for name in
+            ["OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH", "OPENCLAW_HOME", "OPENCLAW_PROFILE"]
+        {
+            if host.variable(name).is_some() {
+                self.remarks.push(format!(
+                    "{name} is set, and the preset knows ~/.openclaw only: if OpenClaw keeps its state elsewhere, add \
+                     that directory to `allowed_paths`"
+                ));
+            }
+        }
+    }
+
     fn take(&mut self, file: File, host: &Host) {
         let agents = file.agents;
         let all =
@@ -198,6 +219,19 @@ mod tests {
             assert_eq!(found.remarks.len(), 1, "{found:?}");
             assert!(!found.remarks[0].contains("sk-secret"), "{found:?}");
         }
+    }
+
+    #[test]
+    fn the_environment_names_a_workspace_where_the_file_does_not() {
+        let (_top, mut host) = home("{agents: {}}");
+        let mut set = |name: &str, value: &str| {
+            host.environment.insert(name.into(), value.into());
+            let found = read(&host);
+            let named: Vec<_> = found.workspaces.iter().map(ToString::to_string).collect();
+            (named, found.remarks.len())
+        };
+        assert_eq!(set("OPENCLAW_WORKSPACE_DIR", "/srv/claw"), (vec!["/srv/claw".to_owned()], 0));
+        assert_eq!(set("OPENCLAW_STATE_DIR", "/srv/state").1, 1);
     }
 
     #[test]
