@@ -85,10 +85,16 @@ fn headings(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_link_of_the_documents_leads_to_a_file_and_a_heading() {
-    let mut documents: Vec<PathBuf> =
-        ["README.md", "CONTRIBUTING.md", "SECURITY.md", "fuzz/README.md", "tests/escape/README.md"]
-            .map(|name| top().join(name))
-            .to_vec();
+    let mut documents: Vec<PathBuf> = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "fuzz/README.md",
+        "tests/escape/README.md",
+        "examples/openclaw/README.md",
+    ]
+    .map(|name| top().join(name))
+    .to_vec();
     let docs = fs::read_dir(top().join("docs")).unwrap();
     documents.extend(docs.map(|entry| entry.unwrap().path()));
     let mut links = 0;

@@ -316,3 +316,13 @@ fn a_process_that_another_supervisor_serves_is_refused_with_the_reason_and_the_w
         assert_eq!(shim.command(["echo", "started"]).works().stdout, "started\n");
     });
 }
+
+#[test]
+fn a_process_without_openat2_is_refused_with_the_line_of_the_unit_that_takes_it_away() {
+    each(|world| {
+        world.write("{root}/bin/suidsgid.py", include_str!("suidsgid.py"));
+        let start = "set -- python3 -I {root}/bin/suidsgid.py \"$@\"";
+        let ran = script(&world, "echo started").after(start).run().ends(125);
+        assert_eq!(ran.says(["openat2 is refused", "RestrictSUIDSGID="]).stdout, "");
+    });
+}

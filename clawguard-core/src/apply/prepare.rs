@@ -134,7 +134,15 @@ fn make(directory: &AbsPath) -> Result<(), PrepareError> {
 }
 
 fn failed_to_make(directory: &AbsPath, source: io::Error) -> PrepareError {
+    if is_taken_away(&source) {
+        return PrepareError::NoOpenat2;
+    }
     PrepareError::Create { directory: directory.clone(), source }
+}
+
+/// Is openat2 refused as if there were no such call? Every kernel that has Landlock has it (5.6).
+fn is_taken_away(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::NOSYS.raw_os_error())
 }
 
 fn ruleset(kernel: &KernelSupport, rules: &[LandlockRule]) -> Result<RulesetCreated, PrepareError> {
@@ -160,7 +168,13 @@ fn ruleset(kernel: &KernelSupport, rules: &[LandlockRule]) -> Result<RulesetCrea
 fn open(rule: &LandlockRule) -> Result<Option<OwnedFd>, PrepareError> {
     let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let error = |errno: Errno| PrepareError::Open { path: rule.path.clone(), source: errno.into() };
+    let error = |errno: Errno| {
+        let source = io::Error::from(errno);
+        if is_taken_away(&source) {
+            return PrepareError::NoOpenat2;
+        }
+        PrepareError::Open { path: rule.path.clone(), source }
+    };
     let descriptor =
         match rustix::fs::openat2(CWD, rule.path.as_path(), flags, FileMode::empty(), resolve) {
             Ok(descriptor) => descriptor,
@@ -196,6 +210,12 @@ pub enum PrepareError {
         /// The reason.
         source: io::Error,
     },
+    /// Whoever started this process took openat2 away.
+    #[error(
+        "openat2 is refused by a seccomp filter that was there before clawguard, which cannot work without it; in a \
+         systemd unit RestrictSUIDSGID= does this: remove that line"
+    )]
+    NoOpenat2,
     /// The kernel refused the ruleset.
     #[error("the kernel refused the Landlock ruleset")]
     Ruleset(#[from] RulesetError),

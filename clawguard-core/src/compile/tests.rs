@@ -387,8 +387,9 @@ fn every_example_policy_compiles_and_the_ledger_knows_each_of_its_rules() {
     let world =
         World::new(&["/home/Documents/openclaw-workspace/", "/home/Downloads/", "/elsewhere/"]);
     let mut seen = 0;
-    for entry in fs::read_dir(directory).unwrap() {
-        let file = entry.unwrap().path();
+    let service = directory.join("../openclaw/policy.yaml");
+    let policies = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+    for file in policies.chain([service]) {
         let policy = Policy::parse(fs::read(&file).unwrap(), &file).unwrap();
         assert!(policy.warnings().is_empty(), "{:?}", policy.warnings());
         let written = policy.rules().len();

@@ -61,9 +61,9 @@ class Turn:
         self.home.give_to(USER)
         self.git("init", "--quiet")
 
-        gateway, gateway_log = self.start(
-            "gateway.log", [*self.wrapper, "openclaw", "gateway", "run", "--port", str(port), "--bind", "loopback"])
+        gateway, gateway_log = self.start_gateway(port)
         wait_for_line(gateway, gateway_log, r"\[gateway\] ready", READY)
+        self.before_the_turn(port)
         agent, _ = self.start(
             "agent.json", [*self.wrapper, "openclaw", "agent", "--agent", "main", "--message", "Do it.", "--json"],
             err="agent.log")
@@ -73,6 +73,13 @@ class Turn:
         self.left = [name_of(pid) for pid in descendants()]
         self.results = {line["step"]: line["result"]
                         for line in map(json.loads, self.read("record/results.jsonl").splitlines())}
+
+    def start_gateway(self, port):
+        return self.start(
+            "gateway.log", [*self.wrapper, "openclaw", "gateway", "run", "--port", str(port), "--bind", "loopback"])
+
+    def before_the_turn(self, port):
+        """What is to be asked while the gateway is there."""
 
     def git(self, *arguments):
         command = as_user(["git", "-C", str(self.home.workspace), *arguments])

@@ -213,11 +213,15 @@ fn the_built_in_default() {
 fn the_example_policies() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/policies");
     let mut files: Vec<_> =
-        fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
+        fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty());
-    for file in files {
-        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+    let mut files: Vec<_> = files
+        .into_iter()
+        .map(|file| (file.file_stem().unwrap().to_str().unwrap().to_owned(), file))
+        .collect();
+    files.push(("openclaw-service".to_owned(), directory.join("../openclaw/policy.yaml")));
+    for (name, file) in files {
         let text = fs::read_to_string(&file).unwrap();
         let world = World::new(&["/home/", "/elsewhere/"]);
         let compile = |kernel: &KernelSupport, mode| {
