@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-mod on_denied;
+mod logging;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::error::{Mistake, MistakeKind, nearest};
 use super::pattern::{Pattern, Place};
 use super::rule::{Effect, Origin, Rule};
-use super::settings::{Environment, Listen, Logging, Temporary, duration, size};
+use super::settings::{Environment, Listen, Logging, Temporary};
 use super::yaml::{Node, Position, Style, Value};
 use crate::access::AccessSet;
 use crate::path::escape;
@@ -85,7 +85,6 @@ struct Reader {
 const FILE_ACCESS: &str = "security.file_access";
 const ENVIRONMENT: &str = "security.environment";
 const NETWORK: &str = "security.network";
-const LOGGING: &str = "logging";
 const RULE: &str = "an entry";
 
 impl Reader {
@@ -349,27 +348,6 @@ impl Reader {
                         .map(|listen| (listen, self.origin(node.at)));
                 }
                 _ => self.unknown(key.at, &name, NETWORK, &["listen"]),
-            }
-        }
-    }
-
-    fn logging(&mut self, node: &Node, logging: &mut Logging) {
-        for (_, name, node) in self.entries(node, LOGGING, LOGGING) {
-            match name.as_str() {
-                "log_file_access" => logging.file_access = self.flag(&name, &node),
-                "log_commands" => logging.commands = self.flag(&name, &node),
-                "log_denials" => logging.denials = Some(self.flag(&name, &node)),
-                "max_size" => match size(&self.text(&name, &node)) {
-                    Some(bytes) => logging.max_size = bytes,
-                    None => self.wrong_type(&name, &node, "a size such as `100MB`"),
-                },
-                "retention" => match duration(&self.text(&name, &node)) {
-                    Some(time) => logging.retention = time,
-                    None => self.wrong_type(&name, &node, "a time such as `30d`"),
-                },
-                "on_denied" => logging.on_denied = self.on_denied(&node),
-                // The section is shared with others: their keys are theirs.
-                _ => {}
             }
         }
     }

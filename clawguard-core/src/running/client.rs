@@ -84,7 +84,7 @@ pub enum Denials {
 }
 
 /// How a run ended by order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
     /// How many processes of the target were ended.
     pub ended: usize,

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -60,7 +61,13 @@ pub(super) fn stop(run: &Run, grace: Duration) -> Result<Stopped, RunningError> 
 /// By its supervisor, who alone can end all at once.
 fn ask_to_stop(run: &Run, grace: Duration) -> io::Result<Stopped> {
     let guardian = handle(run.id);
-    let socket = connection::connect(&run.directory, run.id, run.owner)?;
+    let socket = match connection::connect(&run.directory, run.id, run.owner) {
+        Ok(socket) => socket,
+        // Its queue is full, and nobody takes it: it hangs.
+        Err(Errno::AGAIN) => return Ok(end_by_force(run, guardian.as_ref())),
+        Err(_) if wait_for(guardian.as_ref(), AFTERWARDS) => return Ok(Stopped::default()),
+        Err(errno) => return Err(errno.into()),
+    };
     let supervisor = socket_peercred(&socket)?.pid;
     let ask = || -> io::Result<Ended> {
         connection::ask(&socket, Request::Status)?;
@@ -81,14 +88,16 @@ fn ask_to_stop(run: &Run, grace: Duration) -> io::Result<Stopped> {
         // It ended by itself meanwhile, and took its supervisor with it.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             if wait_for(guardian.as_ref(), AFTERWARDS) {
-                return Ok(Stopped { ended: 0, left: Vec::new(), by_force: false });
+                return Ok(Stopped::default());
             }
             Ok(end_by_force(run, guardian.as_ref()))
         }
         Err(_) => {
             // Taken while the connection stands, so it is the supervisor's and nobody's who has its number later.
-            let process = pidfd_open(supervisor, PidfdFlags::empty())?;
-            if connection::is_open(&socket) {
+            let process = pidfd_open(supervisor, PidfdFlags::empty());
+            if let Ok(process) = process
+                && connection::is_open(&socket)
+            {
                 pidfd_send_signal(&process, Signal::KILL)?;
             }
             Ok(end_by_force(run, guardian.as_ref()))

@@ -1,4 +1,5 @@
-//! `logging.on_denied`: a command, or a map that says for which denials and how often.
+//! The section `logging`, which is shared with others, and in it `on_denied`: a command, or a map that says for which
+//! denials and how often.
 
 #![forbid(unsafe_code)]
 
@@ -8,9 +9,10 @@ use super::{Document, Reader};
 use crate::path::escape;
 use crate::policy::error::{MistakeKind, nearest};
 use crate::policy::rule::{Effect, Origin};
-use crate::policy::settings::{AlertOn, OnDenied, duration};
+use crate::policy::settings::{AlertOn, Logging, OnDenied, duration, size};
 use crate::policy::yaml::{Node, Value};
 
+const LOGGING: &str = "logging";
 const SECTION: &str = "logging.on_denied";
 
 /// How many unknown patterns are told, and with how many known ones each is compared: to find the nearest takes time.
@@ -18,7 +20,28 @@ const MOST: usize = 100;
 const COMPARED: usize = 1000;
 
 impl Reader {
-    pub(super) fn on_denied(&mut self, node: &Node) -> Option<OnDenied> {
+    pub(super) fn logging(&mut self, node: &Node, logging: &mut Logging) {
+        for (_, name, node) in self.entries(node, LOGGING, LOGGING) {
+            match name.as_str() {
+                "log_file_access" => logging.file_access = self.flag(&name, &node),
+                "log_commands" => logging.commands = self.flag(&name, &node),
+                "log_denials" => logging.denials = Some(self.flag(&name, &node)),
+                "max_size" => match size(&self.text(&name, &node)) {
+                    Some(bytes) => logging.max_size = bytes,
+                    None => self.wrong_type(&name, &node, "a size such as `100MB`"),
+                },
+                "retention" => match duration(&self.text(&name, &node)) {
+                    Some(time) => logging.retention = time,
+                    None => self.wrong_type(&name, &node, "a time such as `30d`"),
+                },
+                "on_denied" => logging.on_denied = self.on_denied(&node),
+                // The section is shared with others: their keys are theirs.
+                _ => {}
+            }
+        }
+    }
+
+    fn on_denied(&mut self, node: &Node) -> Option<OnDenied> {
         let origin = self.origin(node.at);
         let mut read =
             OnDenied { command: String::new(), rules: None, every: OnDenied::EVERY, origin };
