@@ -66,6 +66,7 @@ pub(crate) fn package(options: impl Iterator<Item = OsString>) -> Result<(), Str
         }
     }
     if deb == Deb::Made {
+        compress(&generated.join("man"))?;
         files.push(build.deb(&to)?);
     }
     sums(&to, &files)
@@ -218,6 +219,16 @@ fn time_of_commit(root: &Path) -> Option<String> {
     let time = log.ok().filter(|output| output.status.success());
     let time = time.and_then(|output| String::from_utf8(output.stdout).ok());
     time.map(|time| time.trim().to_owned())
+}
+
+/// Debian wants pages compressed, without a time in them.
+fn compress(pages: &Path) -> Result<(), String> {
+    let entries = fs::read_dir(pages).map_err(|error| told(pages, &error))?;
+    let mut pages: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    pages.sort();
+    let mut gzip = Command::new("gzip");
+    gzip.args(["-9", "--no-name", "--force"]).args(pages);
+    super::run(gzip)
 }
 
 fn sums(to: &Path, files: &[PathBuf]) -> Result<(), String> {
