@@ -59,12 +59,17 @@ fn left_open(plan: &Plan) -> Vec<Finding> {
         Finding::of_host(Id::KernelLeftOpen, Severity::Warning, "what is not enforced", reason)
             .command(command)
     });
-    let denied = plan.denied_more().into_iter().map(|denied| {
-        let reason = format!("denied although the policy may allow it: {denied}");
+    let denied = plan.denied_more();
+    let first = denied.first().map(|first| {
+        let more = match denied.len() - 1 {
+            0 => String::new(),
+            more => format!(", and {more} more of the kind, which `plan` lists"),
+        };
+        let reason = format!("denied although the policy may allow it: {first}{more}");
         Finding::of_host(Id::KernelDeniesMore, Severity::Info, "what is denied besides", reason)
             .command("clawguard-exec plan")
     });
-    open.chain(denied).collect()
+    open.chain(first).collect()
 }
 
 fn limits(plan: &Plan) -> Option<Finding> {

@@ -72,6 +72,30 @@ fn an_agents_own_login_is_its_own_and_settings_count_when_a_token_is_in_them() {
 }
 
 #[test]
+fn the_login_of_an_agent_that_gets_its_own_preset_is_no_finding() {
+    let world = World::mine();
+    clean(&world);
+    world.write("~/.claude/.credentials.json", "{}");
+    world.script("{root}/bin/claude", "#!/bin/sh\n");
+    world.write("~/.ssh/id_rsa", CANARY);
+    let logins = |policy: &str| {
+        world.write(
+            "~/.config/clawguard/policy.yaml",
+            format!("security: {{ file_access: {{ allowed_paths: {policy} }} }}\n"),
+        );
+        let shim = super::audit(&world, &["--json", "--only=secret-allowed"]);
+        let rows = super::rows(&shim.env("PATH", world.text("{root}/bin:/usr/bin:/bin")).run());
+        rows.iter().map(|row| super::subject(&world, row)).collect::<Vec<_>>()
+    };
+    // The preset is what allows it, as `check` says.
+    let check = world.shim_with(["-q", "check", "--access=r", "--command=claude"]);
+    let check = check.args([world.path("~/.claude/.credentials.json")]);
+    assert_eq!(logins("['~/work']"), Vec::<String>::new());
+    check.env("PATH", world.text("{root}/bin:/usr/bin:/bin")).run().works();
+    assert_eq!(logins("['~']"), ["~/.claude/.credentials.json", "~/.ssh"]);
+}
+
+#[test]
 fn files_that_look_like_secrets_are_told_where_they_can_be_read() {
     for_every_user(|world| {
         clean(&world);
@@ -240,4 +264,8 @@ fn what_is_blocked_is_not_searched_but_for_its_exceptions() {
     let policy = "allowed_paths: ['~/work', '~/work/vault/open']\nblocked_paths: ['~/work/vault']";
     with_policy(&world, policy);
     assert_eq!(subjects(&world, "secret-like-file"), set(["~/work/vault/open/.env"]));
+    // Where nothing is said of a directory, a wildcard may still allow what lies in it.
+    world.write("~/work/a/src/.env", "KEY=1\n");
+    with_policy(&world, "allowed_paths: ['~/work/*/src']");
+    assert_eq!(subjects(&world, "secret-like-file"), set(["~/work/a/src/.env"]));
 }

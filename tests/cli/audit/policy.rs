@@ -116,6 +116,23 @@ fn the_journal_and_its_directory_are_closed_and_its_file_is_one_that_is_written_
 }
 
 #[test]
+fn what_a_run_and_init_leave_behind_is_closed() {
+    for_every_user(|world| {
+        clean(&world);
+        world.shim_with(["-q", "--", "cat", "/etc/shadow"]).run();
+        assert!(world.has("~/.local/state/clawguard/journal.jsonl"));
+        world.remove("~/.config/clawguard");
+        world.shim_with(["init"]).run().works();
+        assert!(world.has(POLICY));
+        for id in
+            ["journal-mode", "journal-refused", "policy-writable", "policy-directory-writable"]
+        {
+            assert!(found(&world, id).is_empty(), "{id}: {:#?}", found(&world, id));
+        }
+    });
+}
+
+#[test]
 fn a_program_that_others_can_replace_is_told() {
     for_every_user(|world| {
         clean(&world);
