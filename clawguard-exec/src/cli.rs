@@ -81,6 +81,7 @@ Examples:
   clawguard-exec --allow ./project -- bash         the built-in default for another directory
   clawguard-exec --log denials.jsonl -- make       with the journal in a file of its own
   clawguard-exec check ~/.ssh/id_ed25519           what the policy says of a path, and which line says it
+  clawguard-exec log                               what was denied, newest first
   clawguard-exec plan -- openclaw                  who enforces each line
 
 A policy is looked for in this order: --policy, $CLAWGUARD_POLICY, $XDG_CONFIG_HOME/clawguard/policy.yaml,
