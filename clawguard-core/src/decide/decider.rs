@@ -87,6 +87,14 @@ impl Decider {
         self.decision(state)
     }
 
+    /// Could the directory `from` be renamed to `to`, as far as the law is concerned with what is in it: no path
+    /// beneath it is decided otherwise there, and the next start need not find it (SPEC section 5)?
+    pub fn may_move_directory(&mut self, from: &AbsPath, to: &AbsPath) -> bool {
+        self.tidy();
+        let (from, to) = (self.walk_exactly(from), self.walk_exactly(to));
+        !self.is_pinned(from) && self.decides_alike(from, to)
+    }
+
     /// The state at `/`.
     pub(crate) fn root(&self) -> StateId {
         StateId(0)
