@@ -102,6 +102,7 @@ mod path;
 mod policy;
 mod resolve;
 mod running;
+mod save;
 mod supervise;
 #[allow(unsafe_code, reason = "the only room with unsafe code")]
 mod sys;
@@ -128,4 +129,6 @@ pub use self::resolve::{
     Host, HostError, Links, Removal, ResolvedEnvironment, ResolvedPolicy, removed_by_default,
 };
 pub use self::running::{CONFINED_BY, Denials, Facts, Run, RunningError, Runs, Stopped};
+pub use self::save::save;
+pub use self::supervise::{Fate, Move, Moved, Observed, Touched};
 pub use self::syscalls::Arch;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clawguard_core::{AccessSet, Mode};
 
 use crate::init::InitArguments;
+use crate::learn::LearnArguments;
 use crate::log::LogArguments;
 use crate::running::{PsArguments, StopArguments};
 
@@ -58,6 +59,7 @@ const USAGE: &str = "\
 clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...
        clawguard-exec check [OPTIONS] [PATH]...
        clawguard-exec init [OPTIONS]
+       clawguard-exec learn [OPTIONS] -- COMMAND [ARGUMENT]...
        clawguard-exec log [OPTIONS]
        clawguard-exec plan [OPTIONS] [-- COMMAND]
        clawguard-exec presets [NAME]
@@ -106,6 +108,8 @@ pub(crate) enum Task {
     Check(CheckArguments),
     /// Write a policy for this machine: the agents, workspaces and secrets that are found; never over another
     Init(InitArguments),
+    /// Run a command that may do what nothing blocks, and propose the smallest policy that allows what it did
+    Learn(LearnArguments),
     /// Read the journal: what was denied, where, by which rule; as a list, a tree, statistics or a page
     Log(LogArguments),
     /// Print who enforces each rule, and what the kernel will be told; starts nothing

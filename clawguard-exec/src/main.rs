@@ -12,13 +12,13 @@ mod journal;
 mod json;
 #[allow(dead_code, unused_imports, reason = "until the tasks that use it are here")]
 mod known;
+mod learn;
 mod log;
 #[allow(dead_code, reason = "until the tasks that use it are here")]
 mod paint;
 mod plan;
 mod policy;
 mod presets;
-#[allow(dead_code, unused_imports, reason = "until the tasks that use it are here")]
 mod propose;
 mod report;
 mod run;
@@ -51,6 +51,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.task {
         Some(Task::Check(arguments)) => check::check(&cli, arguments),
         Some(Task::Init(arguments)) => init::init(&cli, arguments),
+        Some(Task::Learn(arguments)) => learn::learn(&cli, arguments),
         Some(Task::Log(arguments)) => log::log(&cli, arguments),
         Some(Task::Plan(arguments)) => plan::plan(&cli, arguments),
         Some(Task::Presets(arguments)) => presets::presets(arguments),

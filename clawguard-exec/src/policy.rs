@@ -13,11 +13,8 @@ use crate::report;
 
 /// Finds, reads and resolves the policy; names it on stderr unless the user wants quiet.
 pub(crate) fn resolve(cli: &Cli, host: &Host) -> Result<ResolvedPolicy, Failure> {
-    let mut policy = Policy::locate(host, cli.policy.policy.as_deref())?;
-    add_rules(&mut policy, &cli.policy)?;
-    for name in &cli.policy.keep_env {
-        policy.keep_variable(name);
-    }
+    let policy = Policy::locate(host, cli.policy.policy.as_deref())?;
+    let mut policy = with_arguments(policy, &cli.policy)?;
     policy.log_to(journal(cli, host));
     if !cli.quiet {
         report::line(&format!("policy: {}", name(&policy)));
@@ -34,8 +31,20 @@ pub(crate) fn resolve(cli: &Cli, host: &Host) -> Result<ResolvedPolicy, Failure>
     Ok(resolved)
 }
 
+/// The same policy with what the command line adds to it.
+pub(crate) fn with_arguments(
+    mut policy: Policy,
+    arguments: &PolicyArguments,
+) -> Result<Policy, Failure> {
+    add_rules(&mut policy, arguments)?;
+    for name in &arguments.keep_env {
+        policy.keep_variable(name);
+    }
+    Ok(policy)
+}
+
 /// Where the journal goes: `--log FILE`, else clawguard's state directory; a user without a home has none.
-fn journal(cli: &Cli, host: &Host) -> JournalPlace {
+pub(crate) fn journal(cli: &Cli, host: &Host) -> JournalPlace {
     match (&cli.log, host.state_directory()) {
         (Some(file), _) => JournalPlace::File(host.cwd.as_path().join(file)),
         (None, Some(directory)) => {

@@ -1,6 +1,6 @@
 //! The main task: run the command confined, and end as it ends.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use clawguard_core::{
     AbsPath, Access, ApplyError, CONFINED_BY, Ending, Host, KeepDescriptors, KernelSupport, Links,
-    Mode, Plan, ResolvedPolicy, escape,
+    Mode, Plan, ResolvedPolicy, Sandbox, escape,
 };
 
 use crate::cli::{Cli, Keep};
@@ -16,17 +16,32 @@ use crate::exit::{Exit, Failure};
 use crate::{policy, report};
 
 pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
-    let Some((program, arguments)) = cli.command.split_first() else {
+    let Some(program) = cli.command.first() else {
         let usage = "no command: clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]... (more: clawguard-exec --help)";
         return Err(Failure::new(Exit::Ours, usage));
     };
     let host = Host::current()?;
     refuse_second(&host)?;
     let host = host.with_command(program);
-    let keep = keep(cli, &host)?;
     let resolved = policy::resolve(cli, &host)?;
-    let file = find(program, &host)?;
-    let plan = resolved.compile(&KernelSupport::probe()?, cli.mode.into())?;
+    launch(cli, &host, resolved, cli.mode.into(), &cli.command, Ok)
+}
+
+/// Runs a command under a policy and ends as it ends; `finish` has the last word on the sandbox.
+pub(crate) fn launch(
+    cli: &Cli,
+    host: &Host,
+    resolved: ResolvedPolicy,
+    mode: Mode,
+    command: &[OsString],
+    finish: impl FnOnce(Sandbox) -> Result<Sandbox, Failure>,
+) -> Result<Exit, Failure> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(Failure::new(Exit::Ours, "no command"));
+    };
+    let keep = keep(cli, host)?;
+    let file = find(program, host)?;
+    let plan = resolved.compile(&KernelSupport::probe()?, mode)?;
     tell(&plan, cli);
     may_execute(plan.policy(), &file)?;
     let summary = if cli.quiet { Summary::Silent } else { Summary::Told };
@@ -47,7 +62,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     }
     let mut command = Command::new(&file);
     command.arg0(program).args(arguments).env(CONFINED_BY, std::process::id().to_string());
-    let error = sandbox.exec(command);
+    let error = finish(sandbox)?.exec(command);
     let exit = match &error {
         ApplyError::Exec(source) if source.kind() == std::io::ErrorKind::NotFound => Exit::NotFound,
         ApplyError::Exec(_) => Exit::CannotExecute,
@@ -131,7 +146,7 @@ fn tell(plan: &Plan, cli: &Cli) {
 }
 
 /// A target that starts clawguard again would get a policy that means something else than it says.
-fn refuse_second(host: &Host) -> Result<(), Failure> {
+pub(crate) fn refuse_second(host: &Host) -> Result<(), Failure> {
     if !clawguard_core::is_confined() {
         return Ok(());
     }

@@ -123,9 +123,10 @@ struct Rest {
 
 impl Rest {
     fn ending(self, status: ExitStatus) -> Ending {
+        let observed = self.serving.as_ref().map(Serving::observed).unwrap_or_default();
         let finish = |serving: Serving| serving.finish(Some(status));
         let summary = self.serving.map(finish).unwrap_or_default();
-        Ending { status, left: self.left, summary }
+        Ending { status, left: self.left, summary, observed }
     }
 }
 

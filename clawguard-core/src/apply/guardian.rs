@@ -8,7 +8,8 @@
 
 use std::convert::Infallible;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 
@@ -23,9 +24,9 @@ use super::forward::{LeadsSession, is_for_the_command};
 use super::link::{Heard, Link, Message};
 use super::reach::{Also, Reach};
 use super::steps::{Failed, Step, Steps, drop_capabilities};
-use super::{Afterwards, parent};
+use super::{Afterwards, Epilogue, parent};
 use crate::running::Listing;
-use crate::supervise::Supervisor;
+use crate::supervise::{Observed, Supervisor};
 use crate::sys::{self, Fork, SignalsBefore};
 
 /// What is started, and what is done around it.
@@ -61,7 +62,7 @@ fn guard(mut start: Start) -> Result<Infallible, ApplyError> {
     let before = sys::block_signals().map_err(ApplyError::Spawn)?;
     let watched = watch_over(start, own, theirs, &before, &reach);
     let error = match watched {
-        Ok(status) => end_as(status),
+        Ok((status, last)) => end_as(status, last),
         Err(error) => error,
     };
     if let Some(directory) = temporary {
@@ -83,12 +84,12 @@ fn give_up_rights() -> Result<(), ApplyError> {
 }
 
 fn watch_over(
-    start: Start,
+    mut start: Start,
     own: Link,
     theirs: Link,
     before: &SignalsBefore,
     reach: &Reach,
-) -> Result<ExitStatus, ApplyError> {
+) -> Result<(ExitStatus, Option<Last>), ApplyError> {
     let signals = sys::signal_descriptor().map_err(ApplyError::Spawn)?;
     let guardian = rustix::process::getpid();
     match sys::fork().map_err(ApplyError::Spawn)? {
@@ -97,18 +98,20 @@ fn watch_over(
             parent::supervise(start, theirs, before, guardian)
         }
         Fork::Parent(supervisor) => {
+            let last = start.afterwards.before_exit.take().map(Last::new).transpose()?;
             // `start` is not dropped: what its parts do at their end is the supervisor's to do.
             std::mem::forget(start);
             drop(theirs);
-            Watch {
+            let watch = Watch {
                 link: own,
                 signals,
                 supervisor,
                 leads: LeadsSession::now(),
+                last,
                 is_started: false,
                 is_stopped: false,
-            }
-            .until_the_end(reach)
+            };
+            watch.until_the_end(reach)
         }
     }
 }
@@ -118,13 +121,14 @@ struct Watch {
     signals: OwnedFd,
     supervisor: Pid,
     leads: LeadsSession,
+    last: Option<Last>,
     is_started: bool,
     /// The command was stopped and nobody has continued it since.
     is_stopped: bool,
 }
 
 impl Watch {
-    fn until_the_end(mut self, reach: &Reach) -> Result<ExitStatus, ApplyError> {
+    fn until_the_end(mut self, reach: &Reach) -> Result<(ExitStatus, Option<Last>), ApplyError> {
         loop {
             let mut both = [
                 PollFd::new(&self.signals, PollFlags::IN),
@@ -142,7 +146,7 @@ impl Watch {
                 }
             }
             if let Some(outcome) = self.hear_all(reach) {
-                return outcome;
+                return outcome.map(|status| (status, self.last));
             }
         }
     }
@@ -160,7 +164,9 @@ impl Watch {
                 Heard::Silence => return None,
                 Heard::Message(Message::Started) => {
                     self.is_started = true;
-                    let_go(&[self.link.descriptor().as_fd(), self.signals.as_fd()]);
+                    let own = [self.link.descriptor().as_fd(), self.signals.as_fd()];
+                    let last = self.last.iter().flat_map(Last::descriptors);
+                    let_go(&own.into_iter().chain(last).collect::<Vec<_>>());
                 }
                 Heard::Message(Message::Stopped) => self.is_stopped = true,
                 Heard::Message(Message::Continued) => self.is_stopped = false,
@@ -195,8 +201,49 @@ fn let_go(keep: &[std::os::fd::BorrowedFd<'_>]) {
     let _ = sys::close_all_but(keep);
 }
 
+/// What is done last, and what it needs.
+struct Last {
+    epilogue: Epilogue,
+    /// Standard output, which this process lets go of meanwhile.
+    output: Option<OwnedFd>,
+}
+
+impl Last {
+    fn new(epilogue: Epilogue) -> Result<Last, ApplyError> {
+        match rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3) {
+            Ok(output) => Ok(Last { epilogue, output: Some(output) }),
+            // It was closed from the start.
+            Err(rustix::io::Errno::BADF) => Ok(Last { epilogue, output: None }),
+            Err(errno) => Err(ApplyError::Spawn(errno.into())),
+        }
+    }
+
+    fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        std::iter::once(self.epilogue.word.as_fd()).chain(self.output.iter().map(AsFd::as_fd))
+    }
+
+    fn call(self, status: ExitStatus) -> Option<u8> {
+        if let Some(output) = &self.output {
+            let _ = rustix::stdio::dup2_stdout(output);
+        }
+        let word = |file: &std::fs::File| {
+            let length = file.metadata().ok()?.len();
+            let mut bytes = vec![0; usize::try_from(length).ok()?];
+            file.read_exact_at(&mut bytes, 0).ok()?;
+            Observed::from_bytes(&bytes)
+        };
+        let observed = word(&self.epilogue.word);
+        let code = (self.epilogue.call)(status, observed);
+        let _ = io::stdout().flush();
+        code
+    }
+}
+
 /// Ends this process as the command ended.
-fn end_as(status: ExitStatus) -> ApplyError {
+fn end_as(status: ExitStatus, last: Option<Last>) -> ApplyError {
+    if let Some(code) = last.and_then(|last| last.call(status)) {
+        std::process::exit(code.into());
+    }
     if let Some(number) = status.signal() {
         // Whoever wants a core has the command's own.
         rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })

@@ -37,7 +37,7 @@ use crate::path::AbsPath;
 use crate::policy::OnDenied;
 use crate::resolve::{Removal, ResolvedEnvironment};
 use crate::running::{About, Listing};
-use crate::supervise::Supervisor;
+use crate::supervise::{Observed, Supervisor};
 
 /// Everything that confines a process, made beforehand; the last stage of the pipeline.
 #[must_use = "nothing is confined yet"]
@@ -62,6 +62,8 @@ pub struct Ending {
     pub left: Vec<u32>,
     /// What was denied.
     pub summary: Summary,
+    /// What was touched, if the policy is observed ([`Policy::observe`](crate::Policy::observe)).
+    pub observed: Observed,
 }
 
 /// What becomes of descendants that outlive the command.
@@ -74,12 +76,20 @@ enum Leftovers {
 }
 
 type AtEnd = Box<dyn FnOnce(&Ending) + Send>;
+type BeforeExit = Box<dyn FnOnce(ExitStatus, Option<Observed>) -> Option<u8>>;
 
 /// What is done when everything has ended.
 struct Afterwards {
     leftovers: Leftovers,
     temporary: Option<AbsPath>,
     at_end: Option<AtEnd>,
+    before_exit: Option<Epilogue>,
+}
+
+/// What the process that was started does last, and the file in which the supervisor leaves word for it.
+struct Epilogue {
+    word: std::fs::File,
+    call: BeforeExit,
 }
 
 impl Afterwards {
@@ -108,7 +118,8 @@ impl Sandbox {
         on_denied: Option<OnDenied>,
     ) -> Sandbox {
         let alerting = on_denied.map(|on_denied| Alerting { on_denied, tell: Arc::new(|_| ()) });
-        let afterwards = Afterwards { leftovers: Leftovers::End, temporary, at_end: None };
+        let afterwards =
+            Afterwards { leftovers: Leftovers::End, temporary, at_end: None, before_exit: None };
         Sandbox {
             steps,
             supervisor,
@@ -140,6 +151,24 @@ impl Sandbox {
     pub fn at_end(mut self, call: impl FnOnce(&Ending) + Send + 'static) -> Sandbox {
         self.afterwards.at_end = Some(Box::new(call));
         self
+    }
+
+    /// Calls this in the process that was started, when a supervised command and everything it left have ended, with
+    /// the command's end and what was touched, or none if that did not arrive whole. Only for [`Sandbox::exec`]. Standard output is open there again; every
+    /// other descriptor above 2 is closed, whoever owned it, so the call must not own any. All signals are blocked.
+    /// A number that it returns is this process's exit code; else the process ends as the command did.
+    ///
+    /// # Errors
+    /// [`ApplyError::Spawn`] when there is no memory file for the word between the processes.
+    pub fn before_exit(
+        mut self,
+        call: impl FnOnce(ExitStatus, Option<Observed>) -> Option<u8> + 'static,
+    ) -> Result<Sandbox, ApplyError> {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC;
+        let word = rustix::fs::memfd_create(c"clawguard", flags)
+            .map_err(|errno| ApplyError::Spawn(errno.into()))?;
+        self.afterwards.before_exit = Some(Epilogue { word: word.into(), call: Box::new(call) });
+        Ok(self)
     }
 
     /// Calls this, once at most, when lines of the journal are lost: in the supervisor, on any thread.

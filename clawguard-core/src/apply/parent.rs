@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -191,8 +192,13 @@ impl Keeper {
         let left = self.reach.end(None, reap_all);
         let status = self.status.unwrap_or_else(|| ExitStatus::from_raw(Signal::KILL.as_raw()));
         self.control.finish(&left);
+        let observed = self.serving.observed();
+        if let Some(epilogue) = &afterwards.before_exit {
+            // Word that is not whole is none, and the guardian knows.
+            let _ = epilogue.word.write_all_at(&observed.to_bytes(), 0);
+        }
         let summary = self.serving.finish(Some(status));
-        afterwards.finish(&Ending { status, left, summary });
+        afterwards.finish(&Ending { status, left, summary, observed });
         self.link.tell(Message::Ended(status.into_raw()));
         sys::exit_now(0)
     }

@@ -39,7 +39,8 @@ impl ResolvedPolicy {
 
     /// Is anything to be written down? Denials are, unless the policy says otherwise (SPEC section 2).
     fn wants_a_journal(&self) -> bool {
-        self.logging.denials != Some(false) || self.logging.file_access || self.logging.commands
+        let logging = &self.logging;
+        self.observe || logging.denials != Some(false) || logging.file_access || logging.commands
     }
 }
 
@@ -116,7 +117,8 @@ impl Plan {
             Enforcer::Supervisor => {
                 let seen = self.policy.wants_a_journal();
                 let logging = &self.policy.logging;
-                let opens_seen = logging.file_access || logging.denials != Some(false);
+                let opens_seen =
+                    self.policy.observe || logging.file_access || logging.denials != Some(false);
                 let opens = opens_seen || !self.holds_opens();
                 let execs = seen || !self.loose.is_empty();
                 let traps = Traps::new(opens, execs, self.kernel.landlock_abi);

@@ -43,6 +43,7 @@ pub struct Policy {
     pub(crate) listen: Option<(Listen, Option<Origin>)>,
     pub(crate) logging: Logging,
     pub(crate) journal: JournalPlace,
+    pub(crate) observe: bool,
     near_misses: Vec<Mistake>,
 }
 
@@ -75,6 +76,7 @@ impl Policy {
             listen: document.listen,
             logging: document.logging,
             journal: JournalPlace::default(),
+            observe: false,
             near_misses: document.near_misses,
         })
     }
@@ -94,6 +96,7 @@ impl Policy {
             listen: None,
             logging: Logging::default(),
             journal: JournalPlace::default(),
+            observe: false,
             near_misses: Vec::new(),
         }
     }
@@ -117,6 +120,12 @@ impl Policy {
     /// name.
     pub fn keep_variable(&mut self, name: impl Into<String>) {
         self.environment.keep.insert(name.into());
+    }
+
+    /// Lets everything that the target does be seen: each call stops at the supervisor, which notes what was asked of
+    /// which path ([`Ending::observed`](crate::Ending)). For learning what a command needs.
+    pub fn observe(&mut self) {
+        self.observe = true;
     }
 
     /// The rules, in the order in which they were written; those of presets are not among them.

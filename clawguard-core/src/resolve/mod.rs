@@ -48,6 +48,7 @@ pub struct ResolvedPolicy {
     /// What the command of `on_denied` names.
     pub(crate) alert_files: Vec<AbsPath>,
     pub(crate) journal: JournalPlace,
+    pub(crate) observe: bool,
     /// The policy's file.
     pub(crate) name: Option<Arc<Path>>,
     pub(crate) uid: u32,

@@ -91,6 +91,7 @@ impl Resolver {
             logging: self.policy.logging.clone(),
             alert_files: self.alert_files(),
             journal: self.policy.journal.clone(),
+            observe: self.policy.observe,
             name: self.policy.file.clone(),
             uid: self.host.uid,
             presets: self.presets.iter().map(|preset| preset.name).collect(),

@@ -32,7 +32,7 @@ pub(super) fn adjustable(worker: &mut Worker, request: &Request<'_>) -> Result<P
 /// Refuses to change a device node of the host. `w` on one is meant for what it drives: root's target could else take
 /// `/dev/null` from everybody, and nobody in it could make it again. Terminals come and go.
 pub(super) fn spare_device(
-    worker: &Worker,
+    worker: &mut Worker,
     request: &Request<'_>,
     path: &AbsPath,
     stat: &Stat,

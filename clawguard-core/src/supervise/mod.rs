@@ -20,6 +20,7 @@ mod lookup;
 mod members;
 mod metadata;
 mod moving;
+mod observe;
 mod open;
 mod pin;
 mod pool;
@@ -44,6 +45,8 @@ use std::sync::{Arc, Mutex, RwLock};
 use self::floor::Floor;
 use self::grants::Grants;
 use self::lookup::Ways;
+use self::observe::Observer;
+pub use self::observe::{Fate, Move, Moved, Observed, Touched};
 use self::worker::Shared;
 use crate::compile::{Plan, What};
 use crate::decide::{Decider, Law};
@@ -59,6 +62,7 @@ pub(crate) struct Supervisor {
     grants: Grants,
     granted: HashSet<(u64, u64)>,
     listen: Option<Listen>,
+    observer: Option<Arc<Observer>>,
     diary: Diary,
 }
 
@@ -77,6 +81,7 @@ struct Diary {
 /// The threads that answer, and the journal.
 pub(crate) struct Serving {
     journal: Journal,
+    observer: Option<Arc<Observer>>,
 }
 
 impl Supervisor {
@@ -96,11 +101,13 @@ impl Supervisor {
         let loose = plan.loose_access();
         Supervisor {
             ways: Ways::find(&mut decider),
-            floor: Floor::new(loose, plan.holds_opens()),
+            // What the kernel goes on with, nobody sees the end of.
+            floor: Floor::new(loose, plan.holds_opens() && !policy.observe),
             watches_executions: !loose.is_empty(),
             grants: Grants::new(plan.rules.iter().map(|rule| &rule.path)),
             granted: files.filter_map(|rule| inode(rule.path.as_path())).collect(),
             listen: policy.listen,
+            observer: policy.observe.then(Arc::default),
             diary: Diary {
                 logging: policy.logging.clone(),
                 place: policy.journal.clone(),
@@ -151,6 +158,7 @@ impl Supervisor {
             floor: self.floor,
             journal: journal.clone(),
             listen: self.listen,
+            observer: self.observer.clone(),
             granted: self.granted,
             grants: self.grants,
             entries: RwLock::new(()),
@@ -158,7 +166,7 @@ impl Supervisor {
             watches_executions: self.watches_executions,
         };
         pool::start(Arc::new(shared), self.law)?;
-        Ok(Serving { journal })
+        Ok(Serving { journal, observer: self.observer })
     }
 }
 
@@ -166,6 +174,11 @@ impl Serving {
     /// How many requests were denied so far; none when denials are not logged.
     pub(crate) fn denials(&self) -> Option<u64> {
         self.journal.denials()
+    }
+
+    /// What was touched so far; nothing unless the policy is observed.
+    pub(crate) fn observed(&self) -> Observed {
+        self.observer.as_ref().map(|observer| observer.observed()).unwrap_or_default()
     }
 
     /// Closes the journal, when nobody of the target is left. The threads that answered end by themselves.

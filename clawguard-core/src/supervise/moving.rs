@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use super::answer::{Answered, value};
 use super::entry::{entry, may_be_link, may_go};
 use super::metadata::spare_device;
+use super::observe::Moved;
 use super::pin::{Name, through};
 use super::request::Request;
 use super::worker::Worker;
@@ -73,6 +74,8 @@ pub(super) fn rename(worker: &mut Worker, request: &Request<'_>) -> Answered {
                 may_move(worker, request, replaced, &b, &a)?;
             }
         }
+        let what = if is_directory { Moved::Directory } else { Moved::File };
+        worker.moves(&a, &b, what);
     }
     request.target.is_waiting()?;
     let outcome =
@@ -142,7 +145,10 @@ pub(super) fn link(worker: &mut Worker, request: &Request<'_>) -> Answered {
         worker.require(request, &object.name, write)?;
         worker.require_at(request, &b, write)?;
         match &object.name {
-            Name::Path(a) => may_be_named(worker, request, &linked, a, &b)?,
+            Name::Path(a) => {
+                may_be_named(worker, request, &linked, a, &b)?;
+                worker.moves(a, &b, Moved::File);
+            }
             // A file that the target made without a name, and can write: it knows what is in it.
             Name::Nameless(allowed) if !allowed.contains(Access::Read) => {
                 let reads = worker.allows(&b, Access::Read.into());

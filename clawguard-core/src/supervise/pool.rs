@@ -151,6 +151,7 @@ impl Pool {
             shared: Arc::clone(&self.shared),
             decider: Decider::new(Arc::clone(&self.law)),
             counted: HashMap::new(),
+            call: Default::default(),
         }
     }
 

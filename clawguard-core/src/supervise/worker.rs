@@ -15,6 +15,7 @@ use super::floor::Floor;
 use super::grants::Grants;
 use super::handlers::Handler;
 use super::lookup::{Kind, Ways};
+use super::observe::{Asked, Call, Move, Moved, Observer};
 use super::pin::{Name, Pinned, name_of};
 use super::request::{By, Named, Request};
 use super::target::{Base, Target};
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     /// Processes that execute, and what tells that they have done it; only where a directory is loose.
     pub(super) executing: Mutex<HashMap<u32, Executing>>,
     pub(super) watches_executions: bool,
+    /// Only where a policy is learned.
+    pub(super) observer: Option<Arc<Observer>>,
 }
 
 /// A thread that answers.
@@ -52,6 +55,8 @@ pub(super) struct Worker {
     pub(super) decider: Decider,
     /// How many descriptors threads had when that was last asked.
     pub(super) counted: HashMap<u32, (Instant, u64)>,
+    /// What the call that is answered asked for, for the observer.
+    pub(super) call: Call,
 }
 
 /// How long such a count is believed, and how many descriptors may have been opened since. It decides only which of two
@@ -75,7 +80,9 @@ impl Worker {
         let answered = match shared.calls.get(&notification.number) {
             Some((call, handler)) => {
                 let request = Request { target, call, arguments: notification.arguments };
-                handler(self, &request)
+                let answered = handler(self, &request);
+                self.observe(&request, answered.as_ref().err().copied());
+                answered
             }
             // The filter notifies of nothing else.
             None => Err(Errno::NOSYS),
@@ -160,10 +167,36 @@ impl Worker {
                 }
             }
         }
+        self.asked(path, access, Asked::allowed);
         if self.shared.journal.wants(Logged::Access) && !access.is_empty() {
             self.record(request, path, access, Outcome::Allowed { rule: allowed_by });
         }
         Ok(())
+    }
+
+    fn asked(
+        &mut self,
+        path: &AbsPath,
+        access: AccessSet,
+        asked: impl FnOnce(AbsPath, AccessSet) -> Asked,
+    ) {
+        if self.shared.observer.is_some() && !access.is_empty() {
+            self.call.asked.push(asked(path.clone(), access));
+        }
+    }
+
+    /// Tells the observer of a name that becomes another, or gets one besides.
+    pub(super) fn moves(&mut self, from: &AbsPath, to: &AbsPath, what: Moved) {
+        if self.shared.observer.is_some() {
+            self.call.moved.push(Move { from: from.clone(), to: to.clone(), what });
+        }
+    }
+
+    fn observe(&mut self, request: &Request<'_>, errno: Option<Errno>) {
+        let call = std::mem::take(&mut self.call);
+        if let Some(observer) = self.shared.observer.as_ref().filter(|_| !call.asked.is_empty()) {
+            observer.add(request.call.name, &request.target.command(), call, errno);
+        }
     }
 
     /// Tells the journal, if it wants to know, that something was allowed.
@@ -173,6 +206,7 @@ impl Worker {
         path: &AbsPath,
         access: AccessSet,
     ) {
+        self.asked(path, access, Asked::allowed);
         if self.shared.journal.wants(Logged::Access) {
             let state = self.decider.walk(path);
             let decision = self.decider.decision(state);
@@ -183,13 +217,14 @@ impl Worker {
 
     /// Tells the journal, and returns the errno.
     pub(super) fn refuse(
-        &self,
+        &mut self,
         request: &Request<'_>,
         path: &AbsPath,
         access: AccessSet,
         rule: Option<RuleId>,
         errno: Errno,
     ) -> Errno {
+        self.asked(path, access, Asked::denied);
         if self.shared.journal.wants(Logged::Denial) {
             let outcome = Outcome::Denied { rule, errno: errno.raw_os_error() };
             self.record(request, path, access, outcome);

@@ -13,7 +13,7 @@ use super::diff::{self, Change};
 /// A policy's new text, or what a person has to add.
 #[derive(Clone, Debug)]
 pub(crate) enum Edited {
-    File { file: PathBuf, text: String, diff: String },
+    File { text: String, diff: String },
     ByHand { file: PathBuf, presets: Vec<&'static str>, entries: Vec<Entry> },
 }
 

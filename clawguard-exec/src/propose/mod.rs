@@ -20,7 +20,8 @@ use std::collections::BTreeSet;
 
 use clap::ValueEnum;
 use clawguard_core::{
-    AbsPath, AccessSet, Decider, Host, Origin, Pattern, Place, Policy, ResolvedPolicy, Verdict,
+    AbsPath, Access, AccessSet, Decider, Host, Move, Origin, Pattern, Place, Policy,
+    ResolvedPolicy, Verdict,
 };
 
 pub(crate) use self::edit::Edited;
@@ -52,22 +53,6 @@ pub(crate) struct Wanted {
     pub(crate) operations: BTreeSet<String>,
     /// The names of the processes, in any bytes.
     pub(crate) commands: BTreeSet<Vec<u8>>,
-}
-
-/// A name that became another: both ends must be allowed alike, or the next run cannot do it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Move {
-    pub(crate) from: AbsPath,
-    pub(crate) to: AbsPath,
-    pub(crate) what: Moved,
-}
-
-/// What got another name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Moved {
-    /// Anything without entries.
-    File,
-    Directory,
 }
 
 /// Everything that a proposal rests on.
@@ -144,12 +129,12 @@ pub(crate) fn propose(evidence: Evidence<'_>) -> Result<Proposal, Failure> {
     existing.push(dotenv::present(host, wanted));
     let mut refused = Vec::new();
     let mut open = Vec::new();
-    for one in wanted {
-        let missing = denied(&mut decider, one);
+    for one in wanted.iter().map(readable) {
+        let missing = denied(&mut decider, &one);
         if missing.is_empty() {
             continue;
         }
-        let one = Wanted { access: missing, ..one.clone() };
+        let one = Wanted { access: missing, ..one };
         match refuse(&one, &mut secrets, &mut named, &mut blocks, &held) {
             Some(reason) => refused.push(Refused { wanted: one, reason }),
             None => open.push(one),
@@ -182,6 +167,20 @@ pub(crate) fn propose(evidence: Evidence<'_>) -> Result<Proposal, Failure> {
     let mut deciders = prove::Deciders { named: &mut named, blocks: &mut blocks };
     prove::prove(&proposal, &kept, &existing, host, present, &mut deciders)?;
     Ok(proposal)
+}
+
+/// The kernel reads what it executes.
+fn readable(wanted: &Wanted) -> Wanted {
+    let mut wanted = wanted.clone();
+    if wanted.access.contains(Access::Execute) {
+        wanted.access = wanted.access.with(Access::Read);
+    }
+    wanted
+}
+
+/// The `.env` files in the tree of the working directory.
+pub(crate) fn dotenvs(host: &Host) -> Vec<AbsPath> {
+    dotenv::present(host, &[]).paths
 }
 
 /// The accesses that a policy does not allow.

@@ -14,7 +14,7 @@ use clawguard_core::{
 
 use super::edit::{self, Edited};
 use super::shape::Unit;
-use super::{Line, Wanted, denied, spell};
+use super::{Line, Wanted, spell};
 use crate::exit::{Exit, Failure};
 
 /// Lines that a preset must save.
@@ -173,7 +173,7 @@ impl Present {
             true => super::diff::unified(&self.file, &self.text, &edited.changes),
             false => super::diff::new_file(&self.file, &edited.text),
         };
-        Ok(Edited::File { file: self.file.clone(), text: edited.text, diff })
+        Ok(Edited::File { text: edited.text, diff })
     }
 
     /// Does the new text say what the old one did, these lines and nothing else?

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use clawguard_core::{AbsPath, AccessSet, Decider, Host, Verdict};
+use clawguard_core::{AbsPath, AccessSet, Decider, Host, Move, Moved, Verdict};
 
 use super::places::may_stand;
 use super::shape::Unit;
-use super::{Level, Line, Move, Moved, Present, Proposal, Wanted, denied};
+use super::{Level, Line, Present, Proposal, Wanted, denied};
 use crate::exit::{Exit, Failure};
 use crate::known;
 

@@ -8,10 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 
-use clawguard_core::{AbsPath, Access, AccessSet, Decider, Host, Verdict};
+use clawguard_core::{AbsPath, Access, AccessSet, Decider, Host, Move, Verdict};
 
 use super::places::may_stand;
-use super::{Level, Line, Move, Wanted, names, spell};
+use super::{Level, Line, Wanted, names, spell};
 use crate::known;
 
 /// More paths than this in one directory become the directory.
