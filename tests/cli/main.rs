@@ -10,6 +10,7 @@ mod exit;
 mod fallback;
 mod init;
 mod init_places;
+mod learn;
 mod mistakes;
 mod needs;
 mod plan;

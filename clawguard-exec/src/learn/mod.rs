@@ -95,7 +95,8 @@ pub(crate) fn learn(cli: &Cli, arguments: &LearnArguments) -> Result<Exit, Failu
     let host = host.with_command(program);
     let present = Present::find(&host, cli.policy.policy.as_deref(), policy::journal(cli, &host))?;
     let own = policy::with_arguments(present.policy()?, &cli.policy)?;
-    let mut learning = propose::with_everything(&own)?;
+    let start = policy::with_arguments(present.to_start_under()?, &cli.policy)?;
+    let mut learning = propose::with_everything(&start)?;
     let closed = secrets::close(&mut learning, &own, &host)?;
     learning.observe();
     if !cli.quiet {

@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 
 use clap::ValueEnum;
 use clawguard_core::{
-    AbsPath, Access, AccessSet, Decider, Host, Move, Origin, Pattern, Place, Policy,
-    ResolvedPolicy, Verdict,
+    AbsPath, Access, AccessSet, Decider, Host, Move, Origin, Pattern, Place, Policy, RuleId,
+    Verdict,
 };
 
 pub(crate) use self::edit::Edited;
@@ -123,6 +123,7 @@ pub(crate) fn propose(evidence: Evidence<'_>) -> Result<Proposal, Failure> {
     let mut decider = present.resolve(host)?.decider();
     let held = with_everything(own)?.resolve(host)?;
     let mut blocks = held.decider();
+    let told = |rule| present.told(held.rule(rule));
     let mut named = own.clone().resolve(host)?.decider();
     let mut secrets = Secrets::new(host)?;
     let mut existing = known::present(host);
@@ -135,13 +136,20 @@ pub(crate) fn propose(evidence: Evidence<'_>) -> Result<Proposal, Failure> {
             continue;
         }
         let one = Wanted { access: missing, ..one };
-        match refuse(&one, &mut secrets, &mut named, &mut blocks, &held) {
+        match refuse(&one, &mut secrets, &mut named, &mut blocks, &told) {
             Some(reason) => refused.push(Refused { wanted: one, reason }),
             None => open.push(one),
         }
     }
-    let limits =
-        shape::Limits { host, existing: &existing, named: &mut named, blocks: &mut blocks, level };
+    let mut plain = with_everything(&present.policy()?)?.resolve(host)?.decider();
+    let limits = shape::Limits {
+        host,
+        existing: &existing,
+        named: &mut named,
+        blocks: &mut blocks,
+        plain: &mut plain,
+        level,
+    };
     let shape::Shaped { mut units, too_wide } = shape::shape(&open, moves, limits);
     refused.extend(
         too_wide
@@ -204,13 +212,12 @@ fn refuse(
     secrets: &mut Secrets,
     named: &mut Decider,
     blocks: &mut Decider,
-    held: &ResolvedPolicy,
+    told: &dyn Fn(RuleId) -> String,
 ) -> Option<Reason> {
     let decision = blocks.decide(&wanted.path);
     for access in wanted.access.iter() {
-        let verdict = decision.verdict(access);
-        if let Verdict::Denied(_) = verdict {
-            return Some(Reason::Blocked(held.reason(verdict)));
+        if let Verdict::Denied(rule) = decision.verdict(access) {
+            return Some(Reason::Blocked(told(rule)));
         }
     }
     // `--allow` of this very run is its owner's word too.

@@ -57,6 +57,30 @@ impl Present {
         Ok(Present { file, text: beginning(host), exists: false, journal })
     }
 
+    /// A rule and its place, in words. What begins a new file has no place yet.
+    pub(super) fn told(&self, rule: &Rule) -> String {
+        match rule.origin {
+            Origin::File { .. } if !self.exists => {
+                let Rule { pattern, effect, access, .. } = rule;
+                format!("{} {access} `{pattern}` ({})", effect.name(), Origin::DEFAULT)
+            }
+            Origin::File { .. }
+            | Origin::Preset { .. }
+            | Origin::CommandLine { .. }
+            | Origin::BuiltIn { .. } => rule.to_string(),
+        }
+    }
+
+    /// What the command starts under: the policy itself, or the built-in default where this only begins a file.
+    pub(crate) fn to_start_under(&self) -> Result<Policy, Failure> {
+        if self.exists {
+            return self.policy();
+        }
+        let mut policy = Policy::builtin();
+        policy.log_to(self.journal.clone());
+        Ok(policy)
+    }
+
     /// On this host.
     ///
     /// # Errors

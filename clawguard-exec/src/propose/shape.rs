@@ -56,6 +56,8 @@ pub(super) struct Limits<'a> {
     pub(super) named: &'a mut Decider,
     /// What is blocked, everything else being allowed.
     pub(super) blocks: &'a mut Decider,
+    /// The same without what this run's `--allow` goes through.
+    pub(super) plain: &'a mut Decider,
     pub(super) level: Level,
 }
 
@@ -132,7 +134,7 @@ impl Unit {
 
     fn wildcard(&self, host: &Host) -> Option<Vec<u8>> {
         let (parent, name) = (self.path.parent()?, self.path.file_name()?);
-        let last = names::wildcard(name, spell::literal)?;
+        let last = names::wildcard(name, names::Now::Gone, spell::literal)?;
         let front = spell::pattern(&parent, host);
         let slash: &[u8] = if front == b"/" { b"" } else { b"/" };
         Some([&front[..], slash, &last].concat())
@@ -151,6 +153,10 @@ struct Seen<'a> {
 impl Seen<'_> {
     fn did(&self, calls: &[&str]) -> bool {
         calls.iter().any(|call| self.wanted.operations.contains(*call))
+    }
+
+    fn state(&self) -> names::Now {
+        if self.now.is_some() { names::Now::Stays } else { names::Now::Gone }
     }
 
     fn may_be_directory(&self) -> bool {
@@ -173,7 +179,7 @@ impl Seen<'_> {
         let is_odd = self.now.is_none() && !self.did(&["open", "openat", "openat2", "creat"]);
         let is_run = self.wanted.access.contains(Access::Execute) && !self.may_be_directory();
         self.changes()
-            && (names::looks_made_up(name)
+            && (names::looks_made_up(name, self.state())
                 || is_link
                 || self.did(&LINKING)
                 || goes && (self.may_be_directory() || is_odd || self.was_made_and_is_gone())
@@ -224,7 +230,7 @@ pub(super) fn shape(open: &[Wanted], moves: &[Move], mut limits: Limits<'_>) -> 
     }
     fold(&mut units);
     let mut units: Vec<Unit> = units.into_values().collect();
-    units.iter_mut().for_each(|unit| make_before(unit, &seen));
+    units.iter_mut().for_each(|unit| settle_form(unit, &seen, limits.plain));
     Shaped { units, too_wide }
 }
 
@@ -262,8 +268,8 @@ fn place(
         return Ok((parent, Form::Exact));
     }
     let name = top.file_name().unwrap_or_default();
-    if names::looks_made_up(name) {
-        return match names::wildcard(name, spell::literal) {
+    if names::looks_made_up(name, passing.state()) {
+        return match names::wildcard(name, passing.state(), spell::literal) {
             Some(_) => Ok((top.clone(), Form::Wildcard)),
             None => {
                 Err("its name is made up anew each time, in a directory that many programs share")
@@ -402,14 +408,21 @@ fn fold(units: &mut BTreeMap<AbsPath, Unit>) {
     }
 }
 
-/// Landlock can let a program be run that is made later only in a directory that is there at the start.
-fn make_before(unit: &mut Unit, seen: &BTreeMap<&AbsPath, Seen<'_>>) {
-    let runs = unit.access.contains(Access::Execute) && unit.access.contains(Access::Write);
-    let was_made = seen.get(&unit.path).is_some_and(|one| {
-        ["mkdir", "mkdirat"].iter().any(|call| one.wanted.operations.contains(*call))
-    });
+/// A directory that the command made is one that it may remove and make again: a line that names it would pin it. But
+/// only such a line goes through a block, and Landlock can let a program be run that is made later only in a directory
+/// that is there at the start.
+fn settle_form(unit: &mut Unit, seen: &BTreeMap<&AbsPath, Seen<'_>>, blocks: &mut Decider) {
+    let was_made = seen.get(&unit.path).is_some_and(|one| one.did(&["mkdir", "mkdirat"]));
     let is_directory = std::fs::metadata(unit.path.as_path()).is_ok_and(|now| now.is_dir());
-    if unit.form == Form::Exact && runs && was_made && is_directory {
-        unit.form = Form::Made;
+    if unit.form != Form::Exact || !was_made || !is_directory {
+        return;
+    }
+    let decision = blocks.decide(&unit.path);
+    let is_free = unit.access.iter().all(|one| decision.verdict(one).is_allowed());
+    let runs = unit.access.contains(Access::Execute) && unit.access.contains(Access::Write);
+    match (runs, is_free) {
+        (true, _) => unit.form = Form::Made,
+        (false, true) => unit.form = Form::Beneath,
+        (false, false) => {}
     }
 }

@@ -150,6 +150,8 @@ fn a_directory_that_is_removed_again_is_not_named() {
     let proposal = world
         .propose(&["home/work/out/build w mkdir,rmdir", "home/work/out/build/x rw openat,unlink"]);
     assert_eq!(lines(&proposal), ["$PWD/out rw"]);
+    let kept = world.propose(&["home/work/out w mkdir", "home/work/out/a w openat"]);
+    assert_eq!(lines(&kept), ["$PWD/out/** w"]);
     let home = world.propose(&["home/build w mkdir,rmdir", "home/build/x rw openat,unlink"]);
     assert_eq!(lines(&home), ["~/build/** rw"]);
 }
