@@ -1,6 +1,8 @@
 //! `learn`: what is proposed after real programs have run, and that they run under it without a denial.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 
 use crate::support::{Ran, User, World, for_every_user};
 
@@ -285,4 +287,52 @@ fn json_says_all_of_it() {
     );
     assert!(lines.iter().any(|line| line["pattern_base64"].is_string()), "{answer:#}");
     assert_eq!(answer["text"].as_str().unwrap(), proposed(&world));
+}
+
+/// As a terminal does it: the signal goes to everybody in the process group.
+#[test]
+fn an_interrupted_command_is_learned_too() {
+    let world = World::mine();
+    let shim = world.shim_with(["learn", "--", "sh", "-c", "echo x > got; exec sleep 60"]);
+    let child = shim.started_by(&["setsid"]).start();
+    while !world.has("~/work/got") {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let group = format!("-{}", child.id());
+    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.signal(), Some(2), "{output:?}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains("+      - { path: \"$PWD/got\", access: w }  # sh: once"), "{stdout}");
+}
+
+#[test]
+fn without_a_policy_apply_writes_the_file_that_the_next_start_finds() {
+    for_every_user(|world| {
+        let run = || world.shim_with(["learn", "--apply"]).command(["sh", "-c", "cat note > copy"]);
+        run()
+            .works()
+            .prints(["--- /dev/null"])
+            .says(["written: ", ".config/clawguard/policy.yaml"]);
+        let ran =
+            world.shim_with([""; 0]).command(["sh", "-c", "cat note > copy; cat copy"]).ends(1);
+        ran.says(["policy.yaml", "Permission denied"]);
+        let ran = world.shim_with([""; 0]).command(["sh", "-c", "cat note > copy"]).works();
+        assert!(!ran.stderr.contains("denial"), "{ran:#?}");
+        run().works().says(["nothing to add"]);
+    });
+}
+
+#[test]
+fn a_directory_is_not_joined_beyond_the_level_that_was_asked_for() {
+    let world = World::mine();
+    let script = "for i in 1 2 3 4 5; do echo x > a/f$i; done";
+    for (level, expected) in [("files", 5), ("directories", 1), ("trees", 1)] {
+        open(&world);
+        world.mkdir("~/work/a");
+        learn(&world, &["--level", level], script).works();
+        assert_eq!(lines(&world).len(), expected, "{level}: {:#?}", lines(&world));
+        assert!(!lines(&world).iter().any(|line| line.contains("\"~\"")), "{level}");
+        world.remove("~/work/a");
+    }
 }

@@ -92,13 +92,15 @@ fn watch_over(
 ) -> Result<(ExitStatus, Option<Last>), ApplyError> {
     let signals = sys::signal_descriptor().map_err(ApplyError::Spawn)?;
     let guardian = rustix::process::getpid();
+    let output = start.afterwards.before_exit.as_ref().map(|_| own_output()).transpose()?;
     match sys::fork().map_err(ApplyError::Spawn)? {
         Fork::Child => {
-            drop((own, signals));
+            drop((own, signals, output));
             parent::supervise(start, theirs, before, guardian)
         }
         Fork::Parent(supervisor) => {
-            let last = start.afterwards.before_exit.take().map(Last::new).transpose()?;
+            let epilogue = start.afterwards.before_exit.take();
+            let last = epilogue.zip(output).map(|(epilogue, output)| Last { epilogue, output });
             // `start` is not dropped: what its parts do at their end is the supervisor's to do.
             std::mem::forget(start);
             drop(theirs);
@@ -201,6 +203,15 @@ fn let_go(keep: &[std::os::fd::BorrowedFd<'_>]) {
     let _ = sys::close_all_but(keep);
 }
 
+/// Standard output for later, unless it was closed from the start.
+fn own_output() -> Result<Option<OwnedFd>, ApplyError> {
+    match rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3) {
+        Ok(output) => Ok(Some(output)),
+        Err(rustix::io::Errno::BADF) => Ok(None),
+        Err(errno) => Err(ApplyError::Spawn(errno.into())),
+    }
+}
+
 /// What is done last, and what it needs.
 struct Last {
     epilogue: Epilogue,
@@ -209,15 +220,6 @@ struct Last {
 }
 
 impl Last {
-    fn new(epilogue: Epilogue) -> Result<Last, ApplyError> {
-        match rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3) {
-            Ok(output) => Ok(Last { epilogue, output: Some(output) }),
-            // It was closed from the start.
-            Err(rustix::io::Errno::BADF) => Ok(Last { epilogue, output: None }),
-            Err(errno) => Err(ApplyError::Spawn(errno.into())),
-        }
-    }
-
     fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         std::iter::once(self.epilogue.word.as_fd()).chain(self.output.iter().map(AsFd::as_fd))
     }

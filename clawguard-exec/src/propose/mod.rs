@@ -16,7 +16,7 @@ mod prove;
 mod shape;
 mod spell;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 use clawguard_core::{
@@ -156,9 +156,11 @@ pub(crate) fn propose(evidence: Evidence<'_>) -> Result<Proposal, Failure> {
             .iter()
             .map(|(wanted, why)| Refused { wanted: wanted.clone(), reason: Reason::TooWide(why) }),
     );
-    let kept: Vec<&Wanted> = open
+    let left_out: BTreeSet<&AbsPath> = too_wide.iter().map(|(wanted, _)| &wanted.path).collect();
+    let kept: Kept<'_> = open
         .iter()
-        .filter(|one| !too_wide.iter().any(|(other, _)| other.path == one.path))
+        .filter(|one| !left_out.contains(&one.path))
+        .map(|one| (&one.path, one))
         .collect();
     let presets = present.worth_adding(host, &kept, &units)?;
     if !presets.is_empty() {
@@ -176,6 +178,9 @@ pub(crate) fn propose(evidence: Evidence<'_>) -> Result<Proposal, Failure> {
     prove::prove(&proposal, &kept, &existing, host, present, &mut deciders)?;
     Ok(proposal)
 }
+
+/// What a proposal must allow, by path.
+type Kept<'a> = BTreeMap<&'a AbsPath, &'a Wanted>;
 
 /// The kernel reads what it executes.
 fn readable(wanted: &Wanted) -> Wanted {

@@ -14,7 +14,7 @@ use clawguard_core::{
 
 use super::edit::{self, Edited};
 use super::shape::Unit;
-use super::{Line, Wanted, spell};
+use super::{Kept, Line, spell};
 use crate::exit::{Exit, Failure};
 
 /// Lines that a preset must save.
@@ -141,12 +141,12 @@ impl Present {
     pub(super) fn worth_adding(
         &self,
         host: &Host,
-        wanted: &[&Wanted],
+        kept: &Kept<'_>,
         units: &[Unit],
     ) -> Result<Vec<&'static str>, Failure> {
         let base = self.resolve(host)?;
         let seen: BTreeSet<&[u8]> =
-            wanted.iter().flat_map(|one| one.commands.iter().map(Vec::as_slice)).collect();
+            kept.values().flat_map(|one| one.commands.iter().map(Vec::as_slice)).collect();
         let own = host.command.as_ref().and_then(|command| Path::new(command).file_name());
         let was_seen = |command: &String| {
             seen.contains(command.as_bytes()) || own == Some(OsStr::new(command))
@@ -161,11 +161,8 @@ impl Present {
             let Ok(with) = self.resolve_with(host, &[preset.name], &[]) else { continue };
             let mut decider = with.decider();
             let before = left.len();
-            let still: Vec<&Unit> = left
-                .iter()
-                .copied()
-                .filter(|unit| !unit.is_allowed(&mut decider, wanted))
-                .collect();
+            let still: Vec<&Unit> =
+                left.iter().copied().filter(|unit| !unit.is_allowed(&mut decider, kept)).collect();
             if before - still.len() >= WORTH {
                 left = still;
                 worth.push(preset.name);

@@ -8,7 +8,7 @@ use clawguard_core::{AbsPath, AccessSet, Decider, Host, Move, Moved, Verdict};
 
 use super::places::may_stand;
 use super::shape::Unit;
-use super::{Level, Line, Present, Proposal, Wanted, denied};
+use super::{Kept, Level, Line, Present, Proposal, denied};
 use crate::exit::{Exit, Failure};
 use crate::known;
 
@@ -114,7 +114,7 @@ pub(super) struct Deciders<'a> {
 /// Refuses a proposal that does not allow what it is for, or allows what it must not.
 pub(super) fn prove(
     proposal: &Proposal,
-    wanted: &[&Wanted],
+    kept: &Kept<'_>,
     existing: &[known::Present],
     host: &Host,
     present: &Present,
@@ -123,7 +123,7 @@ pub(super) fn prove(
     let fail = |what: Unproven| Err(Failure::new(Exit::Ours, what));
     let mut before = present.resolve(host)?.decider();
     let mut after = present.resolve_with(host, &proposal.presets, &proposal.lines)?.decider();
-    for one in wanted {
+    for one in kept.values() {
         let missing = denied(&mut after, one);
         if !missing.is_empty() {
             return fail(Unproven::Denied { path: one.path.clone(), access: missing });

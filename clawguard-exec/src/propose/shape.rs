@@ -11,7 +11,7 @@ use std::fs::Metadata;
 use clawguard_core::{AbsPath, Access, AccessSet, Decider, Host, Move, Verdict};
 
 use super::places::may_stand;
-use super::{Level, Line, Wanted, names, spell};
+use super::{Kept, Level, Line, Wanted, names, spell};
 use crate::known;
 
 /// More paths than this in one directory become the directory.
@@ -34,6 +34,8 @@ pub(super) enum Form {
     Beneath,
     /// A wildcard in place of what the last name makes up.
     Wildcard,
+    /// The same file of any process: its number is another the next time.
+    Process,
 }
 
 /// What becomes a line.
@@ -104,14 +106,15 @@ impl Unit {
     }
 
     /// Is every path that it was made for allowed without it?
-    pub(super) fn is_allowed(&self, decider: &mut Decider, wanted: &[&Wanted]) -> bool {
-        let own = wanted.iter().filter(|one| self.paths.contains(&one.path));
-        own.into_iter().all(|one| super::denied(decider, one).is_empty())
+    pub(super) fn is_allowed(&self, decider: &mut Decider, kept: &Kept<'_>) -> bool {
+        let mut own = self.paths.iter().filter_map(|path| kept.get(path));
+        own.all(|one| super::denied(decider, one).is_empty())
     }
 
     pub(super) fn line(&self, host: &Host) -> Line {
         let mut pattern = match self.form {
             Form::Exact | Form::Made | Form::Beneath => spell::pattern(&self.path, host),
+            Form::Process => process(&self.path),
             Form::Wildcard => {
                 self.wildcard(host).unwrap_or_else(|| spell::pattern(&self.path, host))
             }
@@ -119,7 +122,7 @@ impl Unit {
         match self.form {
             Form::Made => pattern.push(b'/'),
             Form::Beneath => pattern.extend(b"/**"),
-            Form::Exact | Form::Wildcard => {}
+            Form::Exact | Form::Wildcard | Form::Process => {}
         }
         Line {
             path: self.path.clone(),
@@ -248,6 +251,12 @@ fn place(
 ) -> Result<(AbsPath, Form), &'static str> {
     let path = &one.wanted.path;
     let access = one.wanted.access;
+    if is_of_process(path) {
+        let name = [b"/proc/0", &path.as_bytes()[number_end(path)..]].concat();
+        return AbsPath::parse(name)
+            .map(|path| (path, Form::Process))
+            .map_err(|_| "its path has no pattern");
+    }
     if limits.level == Level::Files {
         return may_be_named(one, limits).map(|()| (path.clone(), Form::Exact));
     }
@@ -282,6 +291,29 @@ fn place(
         Form::Exact
     };
     Ok((top.clone(), form))
+}
+
+/// Is it in the directory of a process, deeper than that directory itself?
+fn is_of_process(path: &AbsPath) -> bool {
+    let mut names = path.components();
+    let is_number = |name: &[u8]| name.iter().all(u8::is_ascii_digit);
+    names.next() == Some(b"proc") && names.next().is_some_and(is_number) && names.next().is_some()
+}
+
+/// Where the number of a path in `/proc` ends.
+fn number_end(path: &AbsPath) -> usize {
+    let bytes = path.as_bytes();
+    let front = b"/proc/".len();
+    bytes[front..].iter().position(|byte| *byte == b'/').map_or(bytes.len(), |at| front + at)
+}
+
+fn process(path: &AbsPath) -> Vec<u8> {
+    let mut pattern = b"/proc/[1-9]*".to_vec();
+    for name in path.components().skip(2) {
+        pattern.push(b'/');
+        pattern.extend(spell::literal(name));
+    }
+    pattern
 }
 
 /// A line that names a directory allows everything in it.
@@ -391,7 +423,7 @@ fn fold(units: &mut BTreeMap<AbsPath, Unit>) {
         let mut at = path.parent();
         while let Some(above) = at {
             let covers = units.get(&above).filter(|one| {
-                one.form != Form::Wildcard
+                !matches!(one.form, Form::Wildcard | Form::Process)
                     && (one.access.contains(Access::Write)
                         || one.access.union(unit.access) == one.access)
             });

@@ -144,6 +144,13 @@ fn what_is_made_under_a_name_made_up_anew_is_allowed_in_its_directory() {
 }
 
 #[test]
+fn a_file_of_a_process_is_allowed_for_any_number() {
+    let world = World::new();
+    let proposal = world.propose(&["/proc/48213/oom_score w", "/proc/48214/oom_score w"]);
+    assert_eq!(lines(&proposal), ["/proc/[1-9]*/oom_score w"]);
+}
+
+#[test]
 fn a_directory_that_is_removed_again_is_not_named() {
     let world = World::new();
     std::fs::create_dir_all(world.root.join("home/work/out")).unwrap();
