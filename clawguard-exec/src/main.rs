@@ -12,12 +12,10 @@ mod exit;
 mod init;
 mod journal;
 mod json;
-#[allow(dead_code, unused_imports, reason = "until the tasks that use it are here")]
 mod known;
 mod learn;
 mod log;
 mod man;
-#[allow(dead_code, reason = "until the tasks that use it are here")]
 mod paint;
 mod plan;
 mod policy;

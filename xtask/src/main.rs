@@ -1,15 +1,18 @@
 //! `cargo xtask ci` does here what continuous integration does; each of its parts is a task of its own:
 //!
-//! - `check`, `test`, `e2e`: lints and documentation, the README's test command, one turn of the real OpenClaw;
+//! - `check`, `test`, `e2e`: lints and documentation, the README's test command, turns of the real OpenClaw by hand and as
+//!   a service, and the page of `log --html` in a real browser;
 //! - `escape`: scores a sandbox, ours or another, by what gets out of it;
 //! - `oracle`: holds the shim to a model of the law, for a million operations;
 //! - `transparency`: runs other people's tests bare and confined, and compares;
 //! - `fuzz`: runs the fuzz targets;
-//! - `bench`: measures real work, bare and confined.
+//! - `bench`: measures real work, bare and confined;
+//! - `package`: the program as others get it: binary, manual pages, completions, Debian package, sums.
 
 #![forbid(unsafe_code)]
 
 mod fuzz;
+mod package;
 
 use std::env;
 use std::ffi::OsString;
@@ -17,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask ci | check | test | e2e | bench [OPTIONS] | escape [OPTIONS] \
-                     | fuzz [OPTIONS] | oracle [OPTIONS] | transparency [OPTIONS]";
+                     | fuzz [OPTIONS] | oracle [OPTIONS] | package [OPTIONS] | transparency [OPTIONS]";
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         "escape" => escape(arguments),
         "oracle" => oracle(arguments),
         "fuzz" => fuzz::fuzz(arguments),
+        "package" => package::package(arguments),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -65,7 +69,7 @@ fn tests() -> Result<(), String> {
     run(fuzz::cargo(&["test", "--tests", "--locked"]))
 }
 
-/// The real OpenClaw, installed once into a cache that an ordinary user can read.
+/// The real OpenClaw, installed once into a cache that an ordinary user can read; then the journal's page in Chromium.
 fn e2e() -> Result<(), String> {
     let shim = release_shim()?;
     let cache = env::var_os("CLAWGUARD_E2E_CACHE").map_or_else(default_cache, PathBuf::from);
@@ -73,9 +77,14 @@ fn e2e() -> Result<(), String> {
     let mut install = Command::new(test.join("install.sh"));
     install.arg(&cache);
     run(install)?;
-    let mut turn = Command::new(test.join("run.py"));
-    turn.arg(shim).arg(&cache);
-    run(turn)
+    for test in ["run.py", "service.py"].map(|name| test.join(name)) {
+        let mut turn = Command::new(test);
+        turn.arg(&shim).arg(&cache);
+        run(turn)?;
+    }
+    let mut page = Command::new(root().join("tests/e2e/log/run.py"));
+    page.arg(&shim);
+    run(page)
 }
 
 /// `benches/workloads/run.py`, with the caller's options; its own `--help` lists them.
