@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use clawguard_core::{KernelSupport, Notification, escape};
 
-/// What clap shows for `--version`, and `-V` does not: [`print`] takes its place, since the kernel need not be asked
+/// What clap shows for `--version`, and `-V` does not: [`print()`] takes its place, since the kernel need not be asked
 /// before it is wanted.
 pub(crate) const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " on this kernel");
 
