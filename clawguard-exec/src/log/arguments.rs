@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::since::Since;
+use crate::propose::Level;
 
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("view").args(["tree", "stats", "follow", "html"]),
+    group = ArgGroup::new("view").args(["tree", "stats", "follow", "html", "suggest"]),
     after_help = "Examples:\n  \
         clawguard-exec log                              the newest denials\n  \
         clawguard-exec log --session last               those of the last run\n  \
@@ -20,6 +21,7 @@ use super::since::Since;
         clawguard-exec log --rule none                  what nothing allows\n  \
         clawguard-exec log --tree                       where the denials are\n  \
         clawguard-exec log --stats                      which command was denied what\n  \
+        clawguard-exec log --session last --suggest     the lines that would allow it\n  \
         clawguard-exec log --follow                     while it happens\n  \
         clawguard-exec log --html journal.html          all of it as one page for a browser\n  \
         clawguard-exec log --json | jq .path            for a program\n\n\
@@ -76,6 +78,21 @@ pub(crate) struct LogArguments {
     #[arg(long)]
     pub(crate) stats: bool,
 
+    /// Propose the lines that would allow what was denied, as a difference to the policy that a start here would use;
+    /// writes nothing
+    #[arg(long)]
+    pub(crate) suggest: bool,
+
+    /// How far a proposed line may reach beyond what was denied
+    #[arg(
+        long,
+        value_enum,
+        value_name = "LEVEL",
+        requires = "suggest",
+        default_value = "directories"
+    )]
+    pub(crate) level: Level,
+
     /// Print the newest lines, oldest first, and then what comes, until it is interrupted
     #[arg(short, long)]
     pub(crate) follow: bool,
@@ -92,7 +109,7 @@ pub(crate) struct LogArguments {
     #[arg(long)]
     pub(crate) utc: bool,
 
-    /// One JSON object a line; with --stats and --html one object
+    /// One JSON object a line; with --stats, --suggest and --html one object
     #[arg(long)]
     pub(crate) json: bool,
 }

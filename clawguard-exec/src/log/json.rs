@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 
 use clawguard_core::{Access, AccessSet};
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use super::stats::{Command, Often, Stats};
 use super::tree::Counts;
 use crate::journal::{Event, Record, Request, RequestKind};
 use crate::json::text;
+use crate::propose::{Edited, Present, Proposal, Reason};
 
 /// One row of the list, or one line of `--follow`.
 #[derive(Debug, Default, Serialize)]
@@ -281,6 +283,77 @@ fn command_of(name: &[u8], command: &Command, paths: usize) -> CommandOf {
         most_denied: command.denied().into_iter().take(paths).map(often).collect(),
         programs: command.executed().into_iter().take(paths).map(often).collect(),
     }
+}
+
+#[derive(Debug, Serialize)]
+struct ProposalOf {
+    policy: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy_base64: Option<String>,
+    policy_exists: bool,
+    presets: Vec<&'static str>,
+    lines: Vec<LineOf>,
+    refused: Vec<RefusedOf>,
+    diff: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct LineOf {
+    pattern: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern_base64: Option<String>,
+    access: String,
+    paths: usize,
+    count: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct RefusedOf {
+    reason: &'static str,
+    because: String,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_base64: Option<String>,
+    access: String,
+    count: u64,
+}
+
+/// The object of `--suggest`; its fields are those of `learn --json`.
+pub(super) fn proposal(
+    out: &mut impl Write,
+    present: &Present,
+    proposal: &Proposal,
+) -> io::Result<()> {
+    let (policy, policy_base64) = text(present.file.as_os_str().as_bytes());
+    let lines = proposal.lines.iter().map(|line| {
+        let (pattern, pattern_base64) = text(&line.pattern);
+        let (paths, count) = (line.paths, line.count);
+        LineOf { pattern, pattern_base64, access: line.access.to_string(), paths, count }
+    });
+    let refused = proposal.refused.iter().map(|one| {
+        let (reason, because) = match &one.reason {
+            Reason::Secret(secret) => ("secret", secret.what.to_owned()),
+            Reason::Blocked(rule) => ("blocked", rule.clone()),
+            Reason::TooWide(why) => ("too_wide", (*why).to_owned()),
+        };
+        let (path, path_base64) = text(one.wanted.path.as_bytes());
+        let (access, count) = (one.wanted.access.to_string(), one.wanted.count);
+        RefusedOf { reason, because, path, path_base64, access, count }
+    });
+    let diff = match &proposal.edited {
+        Some(Edited::File { diff, .. }) if present.exists => Some(diff.clone()),
+        Some(Edited::File { .. } | Edited::ByHand { .. }) | None => None,
+    };
+    let object = ProposalOf {
+        policy,
+        policy_base64,
+        policy_exists: present.exists,
+        presets: proposal.presets.clone(),
+        lines: lines.collect(),
+        refused: refused.collect(),
+        diff,
+    };
+    line(out, &object)
 }
 
 #[derive(Debug, Serialize)]

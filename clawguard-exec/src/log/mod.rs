@@ -19,9 +19,8 @@ mod remarks;
 mod sessions;
 mod since;
 mod stats;
+mod suggest;
 mod tree;
-#[allow(dead_code, reason = "for `--suggest`, once what proposes policy lines is here")]
-mod wanted;
 
 use std::io::{BufWriter, Write};
 
@@ -64,6 +63,7 @@ pub(crate) fn log(cli: &Cli, arguments: &LogArguments) -> Result<Exit, Failure> 
     match &arguments.html {
         Some(file) => log.html(filter, file),
         None if arguments.follow => log.follow(filter),
+        None if arguments.suggest => log.suggest(filter),
         None if arguments.tree => log.tree(filter),
         None if arguments.stats => log.stats(filter),
         None => log.list(filter),

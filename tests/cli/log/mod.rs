@@ -4,6 +4,7 @@ mod files;
 mod filters;
 mod follow;
 mod page;
+mod suggest;
 mod views;
 
 use serde_json::{Value, json};
