@@ -246,6 +246,22 @@ os.execvp(sys.argv[2], sys.argv[2:])
     });
 }
 
+/// /dev/stdin leads every process to its own.
+#[test]
+fn what_the_checks_own_descriptors_lead_to_is_tried_by_its_name() {
+    let world = world(User::current());
+    for path in ["/dev/stdin", "/proc/self/fd/0", "/proc/thread-self/fd/0"] {
+        let shim = probe(&world, &["--json", path]).after("exec <{home}/other/file");
+        let row = row(shim.run().works());
+        assert_eq!(row["real_path"], json!(world.text("~/other/file")));
+        assert_eq!(
+            (&row["probe"]["r"]["errno"], &row["r"]["allowed"]),
+            (&json!(13), &json!(false)),
+            "{row:#}"
+        );
+    }
+}
+
 #[test]
 fn an_interpreter_that_is_denied_is_told() {
     let world = world(User::current());

@@ -64,6 +64,11 @@ impl Links {
         self.follow(path, |_| true).path
     }
 
+    /// The links that are followed on the way to the real path, by their own real paths.
+    pub fn links_on(&mut self, path: &[u8]) -> Vec<AbsPath> {
+        self.follow(path, |_| true).links
+    }
+
     /// The path itself if it is absolute and normal, else its real path.
     pub(crate) fn follow_raw_unless_normal(&mut self, path: &[u8]) -> AbsPath {
         AbsPath::parse(path).unwrap_or_else(|_| self.follow_raw(path))

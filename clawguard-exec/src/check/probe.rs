@@ -159,7 +159,13 @@ fn knows_execution_checks() -> bool {
 }
 
 pub(super) fn choose(question: &Question, access: Access, asking: Asking) -> Trial {
-    let Ok(path) = CString::new(question.absolute.clone()) else {
+    // As it was given, so that links are followed too, but for those that lead every process elsewhere.
+    let links = Links::default().links_on(&question.absolute);
+    let way = match links.iter().any(is_of_a_process) {
+        true => question.real.as_bytes(),
+        false => &question.absolute,
+    };
+    let Ok(path) = CString::new(way) else {
         return Trial::Not("no file has a NUL byte in its name");
     };
     let try_it = |act| Trial::Made(Attempt { path: path.clone(), act });
