@@ -87,7 +87,8 @@ class Service(Turn):
         out = self.scratch / "gateway.log"
         return start(self.unit.command, env, self.home.path, out), out
 
-    def before_the_turn(self, port):
+    def after_the_turn(self, port):
+        """Asks what the guide asks. OpenClaw, which does not always end well while it still indexes a turn, gets the time for it."""
         self.answers = [(command, wanted, self.answer(command, port)) for command, wanted in self.guide.asked]
 
     def answer(self, command, port):

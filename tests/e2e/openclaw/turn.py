@@ -63,11 +63,11 @@ class Turn:
 
         gateway, gateway_log = self.start_gateway(port)
         wait_for_line(gateway, gateway_log, r"\[gateway\] ready", READY)
-        self.before_the_turn(port)
         agent, _ = self.start(
             "agent.json", [*self.wrapper, "openclaw", "agent", "--agent", "main", "--message", "Do it.", "--json"],
             err="agent.log")
         self.agent_code = wait_for_end(agent, self.scratch / "agent.log", TURN_END)
+        self.after_the_turn(port)
         self.gateway_code = stop(gateway, gateway_log)
         stop(model, model_log)
         self.left = [name_of(pid) for pid in descendants()]
@@ -78,8 +78,8 @@ class Turn:
         return self.start(
             "gateway.log", [*self.wrapper, "openclaw", "gateway", "run", "--port", str(port), "--bind", "loopback"])
 
-    def before_the_turn(self, port):
-        """What is to be asked while the gateway is there."""
+    def after_the_turn(self, port):
+        """What is to be asked while the gateway is still there."""
 
     def git(self, *arguments):
         command = as_user(["git", "-C", str(self.home.workspace), *arguments])
