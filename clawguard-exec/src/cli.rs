@@ -76,12 +76,15 @@ clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...
 
 const EXAMPLES: &str = "\
 Examples:
+  clawguard-exec init                              write a policy for this machine
   clawguard-exec -- openclaw gateway run           the policy that is found, or the built-in default
   clawguard-exec --policy p.yaml -- node agent.js  this policy
   clawguard-exec --allow ./project -- bash         the built-in default for another directory
   clawguard-exec --log denials.jsonl -- make       with the journal in a file of its own
   clawguard-exec check ~/.ssh/id_ed25519           what the policy says of a path, and which line says it
+  clawguard-exec learn -- make                     what a policy for it would need
   clawguard-exec log                               what was denied, newest first
+  clawguard-exec ps                                what runs confined now; `stop` ends it
   clawguard-exec plan -- openclaw                  who enforces each line
 
 A policy is looked for in this order: --policy, $CLAWGUARD_POLICY, $XDG_CONFIG_HOME/clawguard/policy.yaml,

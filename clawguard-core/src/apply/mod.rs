@@ -77,8 +77,15 @@ enum Leftovers {
     Await,
 }
 
+/// Whoever embeds this may hand them to another thread.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Sandbox>();
+    is_send::<Confined>();
+};
+
 type AtEnd = Box<dyn FnOnce(&Ending) + Send>;
-type BeforeExit = Box<dyn FnOnce(ExitStatus, Option<Observed>) -> Option<u8>>;
+type BeforeExit = Box<dyn FnOnce(ExitStatus, Option<Observed>) -> Option<u8> + Send>;
 
 /// What is done when everything has ended.
 struct Afterwards {
@@ -164,7 +171,7 @@ impl Sandbox {
     /// [`ApplyError::Spawn`] when there is no memory file for the word between the processes.
     pub fn before_exit(
         mut self,
-        call: impl FnOnce(ExitStatus, Option<Observed>) -> Option<u8> + 'static,
+        call: impl FnOnce(ExitStatus, Option<Observed>) -> Option<u8> + Send + 'static,
     ) -> Result<Sandbox, ApplyError> {
         let flags = rustix::fs::MemfdFlags::CLOEXEC;
         let word = rustix::fs::memfd_create(c"clawguard", flags)

@@ -118,7 +118,7 @@ pub enum MistakeKind {
     /// The working directory cannot be the workspace of the built-in default.
     #[error(
         "the built-in default policy will not allow the working directory `{directory}`: it is {reason}; \
-         choose a directory: clawguard-exec --allow ./PROJECT -- COMMAND"
+         choose a directory: clawguard-exec --allow ./PROJECT -- COMMAND (or write a policy: clawguard-exec init)"
     )]
     Workspace {
         /// The working directory.
