@@ -100,6 +100,7 @@ mod journal;
 mod kernel;
 mod path;
 mod policy;
+mod quote;
 mod resolve;
 mod running;
 mod save;
@@ -126,6 +127,7 @@ pub use self::policy::{
     Origin, Pattern, PatternError, PatternErrorKind, Place, Policy, PolicyError, Preset, Rule,
     Temporary,
 };
+pub use self::quote::quote;
 pub use self::resolve::{
     Host, HostError, Links, Removal, ResolvedEnvironment, ResolvedPolicy, removed_by_default,
 };

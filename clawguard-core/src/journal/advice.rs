@@ -9,8 +9,9 @@ use std::sync::Arc;
 use super::Rules;
 use crate::access::{Access, AccessSet};
 use crate::decide::{Accept, Decider, Meaning, RuleId, Verdict};
-use crate::path::{AbsPath, escape};
+use crate::path::AbsPath;
 use crate::policy::{Effect, Origin, Pattern};
+use crate::quote::quote;
 
 /// How many blocks of one path are named before it is said that there are too many.
 const MAX_BLOCKS: usize = 4;
@@ -123,28 +124,6 @@ fn argument(path: &AbsPath, access: AccessSet) -> String {
     quote(&pattern)
 }
 
-fn quote(bytes: &[u8]) -> String {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-:+=@%,".contains(byte);
-    let shown = escape(bytes);
-    let is_shown = shown.as_bytes() == bytes;
-    if bytes.iter().all(is_plain) {
-        shown
-    } else if is_shown && !bytes.contains(&b'\'') {
-        format!("'{shown}'")
-    } else {
-        let mut quoted = String::from("$'");
-        for &byte in bytes {
-            match byte {
-                b'\'' | b'\\' => quoted.extend(['\\', char::from(byte)]),
-                b' '..=b'~' => quoted.push(char::from(byte)),
-                byte => quoted.push_str(&format!("\\x{byte:02x}")),
-            }
-        }
-        quoted.push('\'');
-        quoted
-    }
-}
-
 impl Rules {
     fn has_default_workspace(&self) -> bool {
         let default = Origin::BuiltIn { part: Origin::DEFAULT };
@@ -205,8 +184,8 @@ mod tests {
         let path = |bytes: &[u8]| AbsPath::parse(bytes).unwrap();
         let read = AccessSet::parse("r").unwrap();
         assert_eq!(argument(&path(b"/a b/[x]*$HOME{1,2}"), read), r"'/a b/\[x]\*\$HOME\{1,2\}:r'");
-        assert_eq!(argument(&path(b"/it's"), read), r"$'/it\'s:r'");
-        assert_eq!(argument(&path(b"/\n\xff\\"), read), r"$'/\x0a\xff\\\\:r'");
+        assert_eq!(argument(&path(b"/it's"), read), r"'/it'\''s:r'");
+        assert_eq!(argument(&path(b"/\n\xff\\"), read), r"$'/\012\377\\\\:r'");
         let host = Host::current().unwrap();
         for name in [&b"[x]*$HOME{1,2}"[..], b"a\\b?", b"~", b"\n}", b"${A}", b"\xff]"] {
             let path = path(&[b"/", name].concat());

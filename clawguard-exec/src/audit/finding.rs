@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use clawguard_core::AbsPath;
+use clawguard_core::{AbsPath, quote};
 
 use super::fix::Fix;
 use super::id::Id;
@@ -116,7 +116,7 @@ impl Finding {
     /// A change of mode, as a command for the person and, where this process may do it, as a fix.
     #[must_use]
     pub(crate) fn mode(mut self, path: &AbsPath, fix: Fix, owned: Owned) -> Finding {
-        self.command = Some(format!("chmod {:o} {}", fix.mode(), super::quote::path(path)));
+        self.command = Some(format!("chmod {:o} {}", fix.mode(), quote(path.as_bytes())));
         self.fix = match owned {
             Owned::ByUs => Some(fix),
             Owned::ByAnother => None,

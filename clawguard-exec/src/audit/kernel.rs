@@ -3,12 +3,11 @@
 #![forbid(unsafe_code)]
 
 use clawguard_core::{
-    CompileError, KernelError, KernelSupport, Mode, Origin, Plan, ResolvedPolicy,
+    CompileError, KernelError, KernelSupport, Mode, Origin, Plan, ResolvedPolicy, quote,
 };
 
 use super::finding::{Finding, Severity};
 use super::id::Id;
-use super::quote;
 
 /// Since this Landlock ABI the kernel itself judges unix sockets by path.
 const JUDGES_SOCKETS: u32 = 9;
@@ -98,7 +97,7 @@ fn remarks(plan: &Plan) -> Vec<Finding> {
         let reason = format!("{}: {}", lint.kind, lint.text);
         let command = match &rule.origin {
             Origin::File { file, .. } => {
-                let file = quote::word(file.as_os_str().as_encoded_bytes());
+                let file = quote(file.as_os_str().as_encoded_bytes());
                 format!("clawguard-exec --policy {file} plan")
             }
             Origin::Preset { .. } | Origin::CommandLine { .. } | Origin::BuiltIn { .. } => {

@@ -8,12 +8,11 @@ use std::path::PathBuf;
 
 use clawguard_core::{
     AbsPath, Access, AccessSet, Decider, Host, Origin, Pattern, Place, Policy, PolicyError,
-    ResolvedPolicy,
+    ResolvedPolicy, quote,
 };
 
 use super::finding::{Finding, PolicyLine};
 use super::machine::Machine;
-use super::quote;
 use crate::known::{Agent, FoundAgent};
 
 /// What the audit calls its stand-in for a workspace.
@@ -125,11 +124,11 @@ impl View {
                 let file = clawguard_core::escape(file.as_os_str().as_encoded_bytes());
                 let text = format!("- {entry}");
                 finding.line = Some(PolicyLine { file, key: "blocked_paths", text });
-                finding.command(format!("clawguard-exec check {}", quote::path(path)))
+                finding.command(format!("clawguard-exec check {}", quote(path.as_bytes())))
             }
             None => {
                 let letters = if letters == "rwx" { String::new() } else { format!(":{letters}") };
-                let rule = quote::word(format!("{pattern}{letters}").as_bytes());
+                let rule = quote(format!("{pattern}{letters}").as_bytes());
                 finding.command(format!("clawguard-exec --block {rule} -- COMMAND"))
             }
         }

@@ -6,13 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use clawguard_core::{AbsPath, Access};
+use clawguard_core::{AbsPath, Access, quote};
 
 use super::finding::{Finding, Severity};
 use super::id::Id;
 use super::law::View;
 use super::machine::Machine;
-use super::quote;
 use super::walk::{Ended, Entry};
 
 /// Directories in which package managers and git link files from a store of their own.
@@ -73,8 +72,8 @@ impl Names {
                  changed there"
             );
             let command = match paths.len() {
-                1 => format!("find / -xdev -samefile {} 2>/dev/null", quote::path(first)),
-                _many => format!("find {} -xdev -type f -links +1", quote::path(root)),
+                1 => format!("find / -xdev -samefile {} 2>/dev/null", quote(first.as_bytes())),
+                _many => format!("find {} -xdev -type f -links +1", quote(root.as_bytes())),
             };
             Some(Finding::of_path(Id::HardLinkOut, severity, subject, reason).command(command))
         };
@@ -96,7 +95,7 @@ pub(crate) fn mounts(machine: &Machine, root: &AbsPath, view: &mut View) -> Vec<
         let rule = allowed.into_iter().find_map(|access| view.allows(mount, access))?;
         let reason =
             format!("something else is mounted there, and is allowed by this name: {rule}");
-        let command = format!("findmnt {}", quote::path(mount));
+        let command = format!("findmnt {}", quote(mount.as_bytes()));
         Some(Finding::of_path(Id::MountInside, Severity::Info, mount, reason).command(command))
     };
     inside.filter_map(finding).collect()

@@ -18,7 +18,6 @@ mod modes;
 mod openclaw;
 mod own;
 mod process;
-mod quote;
 mod search_path;
 mod secrets;
 mod show;
@@ -30,7 +29,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
 use clap::Args;
-use clawguard_core::{AbsPath, Host, KernelSupport};
+use clawguard_core::{AbsPath, Host, KernelSupport, quote};
 
 use self::finding::{Finding, Severity};
 use self::fix::{Fix, FixError, Fixed};
@@ -241,12 +240,12 @@ fn not_looked_at(root: &AbsPath, ended: &Ended) -> Option<Finding> {
         Ended::CutShort => (
             root,
             "it holds more than one audit looks at, so what lies deep in it was not judged",
-            format!("find {} -xdev | wc -l", quote::path(root)),
+            format!("find {} -xdev | wc -l", quote(root.as_bytes())),
         ),
         Ended::Closed(path) => (
             path,
             "it cannot be read, so what lies in it was not judged",
-            format!("ls -ld {}", quote::path(path)),
+            format!("ls -ld {}", quote(path.as_bytes())),
         ),
     };
     Some(Finding::of_path(Id::NotAllLookedAt, Severity::Info, path, reason).command(command))

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use clawguard_core::AbsPath;
+use clawguard_core::{AbsPath, quote};
 use rustix::fs::{FileType, Stat};
 
 use super::finding::{Finding, Owned, Severity};
@@ -119,7 +119,7 @@ fn foreign(path: &AbsPath, stat: &Stat, owners: &Owners) -> Finding {
             .to_owned(),
         owner => format!("it belongs to user {owner}, who can change what the agent reads there"),
     };
-    let command = format!("sudo chown {} {}", owners.owner, super::quote::path(path));
+    let command = format!("sudo chown {} {}", owners.owner, quote(path.as_bytes()));
     Finding::of_path(Id::StateOwner, Severity::Warning, path, reason).command(command)
 }
 

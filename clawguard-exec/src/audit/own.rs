@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use clawguard_core::{AbsPath, Links};
+use clawguard_core::{AbsPath, Links, quote};
 use rustix::fs::{FileType, Stat, lstat};
 
 use super::finding::{Finding, Severity};
@@ -17,7 +17,6 @@ use super::fix::Fix;
 use super::id::Id;
 use super::machine::{Machine, abs};
 use super::modes::owned;
-use super::quote;
 use super::walk::{Budget, Step, walk};
 
 /// What the places of a family are called, and which findings they make.
@@ -102,7 +101,7 @@ fn judge(machine: &Machine, path: &AbsPath, stat: &Stat, family: &Family) -> Opt
             "it belongs to user {}, who can put anything in the place of {what}",
             stat.st_uid
         );
-        let command = format!("ls -ld {}", quote::path(path));
+        let command = format!("ls -ld {}", quote(path.as_bytes()));
         return Some(
             Finding::of_path(family.owner, Severity::Critical, path, reason).command(command),
         );
@@ -173,7 +172,7 @@ fn refused(machine: &Machine, path: &AbsPath, stat: &Stat) -> Option<Finding> {
     let reason =
         format!("{why}, so no start writes to it: what your agents were denied is not recorded");
     let aside = [path.as_bytes(), b".aside"].concat();
-    let command = format!("mv {} {}", quote::path(path), quote::word(&aside));
+    let command = format!("mv {} {}", quote(path.as_bytes()), quote(&aside));
     Some(Finding::of_path(Id::JournalRefused, Severity::Warning, path, reason).command(command))
 }
 
@@ -192,7 +191,7 @@ pub(crate) fn shadowed(machine: &Machine, used: Option<&Path>) -> Vec<Finding> {
     let finding = |path: AbsPath| {
         let name = clawguard_core::escape(used.as_os_str().as_bytes());
         let reason = format!("its rules are not used, because `{name}` comes first");
-        let command = format!("clawguard-exec --policy {} plan", quote::path(&path));
+        let command = format!("clawguard-exec --policy {} plan", quote(path.as_bytes()));
         Finding::of_path(Id::PolicyShadowed, Severity::Info, &path, reason).command(command)
     };
     others.map(finding).collect()

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use clawguard_core::{AbsPath, Access, Links, escape};
+use clawguard_core::{AbsPath, Access, Links, escape, quote};
 use rustix::fs::{FileType, Stat, lstat};
 
 use super::finding::{Finding, Severity};
@@ -15,7 +15,6 @@ use super::id::Id;
 use super::law::View;
 use super::machine::Machine;
 use super::modes::owned;
-use super::quote;
 
 pub(crate) fn check(machine: &Machine, views: &mut [View]) -> Vec<Finding> {
     let path = machine.host.environment.get(OsStr::new("PATH")).cloned().unwrap_or_default();
@@ -60,7 +59,7 @@ fn by_others(machine: &Machine, path: &AbsPath, stat: &Stat) -> Option<Finding> 
             "it belongs to user {}, who can put a program there that you run by the name of another",
             stat.st_uid
         );
-        let command = format!("ls -ld {}", quote::path(path));
+        let command = format!("ls -ld {}", quote(path.as_bytes()));
         return Some(Finding::of_path(id, Severity::Warning, path, reason).command(command));
     }
     // The sticky bit keeps others from replacing a program, not from adding one.

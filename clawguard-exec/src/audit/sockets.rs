@@ -7,14 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use clawguard_core::{AbsPath, Access};
+use clawguard_core::{AbsPath, Access, quote};
 
 use super::finding::{Finding, Severity};
 use super::id::Id;
 use super::law::View;
 use super::machine::Machine;
 use super::process::{Held, Processes, sockets};
-use super::quote;
 
 /// `__SO_ACCEPTCON` of include/linux/net.h.
 const LISTENING: u32 = 0x10000;
@@ -65,7 +64,7 @@ impl<'a> Sockets<'a> {
             "{who} could talk to {server}, which listens there outside of clawguard: {rule}"
         );
         let finding = Finding::of_path(Id::SocketLeadsOut, Severity::Warning, path, reason)
-            .command(format!("ss -xlp | grep {}", quote::path(path)));
+            .command(format!("ss -xlp | grep {}", quote(path.as_bytes())));
         Some(view.block(finding, path, "w"))
     }
 

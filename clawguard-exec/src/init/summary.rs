@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
-use clawguard_core::{AbsPath, escape};
+use clawguard_core::{AbsPath, escape, quote};
 
 use super::draft;
 use super::machine::{self, Machine};
@@ -167,7 +167,7 @@ pub(super) fn next(
 ) -> Vec<String> {
     let policy = match destination {
         Some(Destination::Named(file)) => {
-            format!(" --policy {}", quoted(file.as_os_str().as_bytes()))
+            format!(" --policy {}", quote(file.as_os_str().as_bytes()))
         }
         Some(Destination::Own(_)) | None => String::new(),
     };
@@ -209,25 +209,7 @@ fn into(workspace: &Workspace, machine: &Machine) -> String {
 fn quoted_home(path: &AbsPath, machine: &Machine) -> String {
     let short = names::short(path, &machine.home);
     match short.strip_prefix(b"~/") {
-        Some(rest) => format!("~/{}", quoted(rest)),
-        None => quoted(&short),
+        Some(rest) => format!("~/{}", quote(rest)),
+        None => quote(&short),
     }
-}
-
-/// For a shell: as it is, or in quotes; a name that no quotes show is escaped the way bash reads it.
-fn quoted(bytes: &[u8]) -> String {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-:+=@%,".contains(byte);
-    if bytes.iter().all(is_plain) {
-        return String::from_utf8_lossy(bytes).into_owned();
-    }
-    let mut quoted = String::from("$'");
-    for &byte in bytes {
-        match byte {
-            b'\'' | b'\\' => quoted.extend(['\\', char::from(byte)]),
-            b' '..=b'~' => quoted.push(char::from(byte)),
-            byte => quoted.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    quoted.push('\'');
-    quoted
 }

@@ -1,22 +1,19 @@
-//! Words for a shell: whatever a file is called, the command that names it does what it says when it is pasted.
+//! Words for a shell: whatever a file is called, a command that names it does what it says when it is pasted.
 
 #![forbid(unsafe_code)]
 
-use clawguard_core::AbsPath;
+use crate::path::escape;
 
-/// A path as one word of a POSIX shell; control characters and bytes that are not UTF-8 need `$'...'`, which every
+/// The bytes as one word of a POSIX shell. Control characters and bytes that are not UTF-8 need `$'...'`, which every
 /// current shell knows.
-pub(crate) fn path(path: &AbsPath) -> String {
-    word(path.as_bytes())
-}
-
-pub(crate) fn word(bytes: &[u8]) -> String {
+#[must_use]
+pub fn quote(bytes: &[u8]) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(byte);
     let text = std::str::from_utf8(bytes).ok();
     match text {
         Some(text) if !text.is_empty() && bytes.iter().all(is_plain) => text.to_owned(),
         // What a terminal would not show as it is must not stand in what a person copies from it.
-        Some(text) if clawguard_core::escape(bytes) == text => {
+        Some(text) if escape(bytes) == text => {
             format!("'{}'", text.replace('\'', "'\\''"))
         }
         Some(_) | None => {
@@ -56,10 +53,10 @@ mod tests {
             "/\u{e9}t\u{e9}".as_bytes(),
             b"",
         ] {
-            let script = format!("printf %s {}", word(name));
+            let script = format!("printf %s {}", quote(name));
             let output = Command::new("bash").arg("-c").arg(&script).output().unwrap();
             assert_eq!(OsStr::from_bytes(&output.stdout), OsStr::from_bytes(name), "{script}");
-            assert!(!word(name).contains(|c: char| c.is_control()), "{script:?}");
+            assert!(!quote(name).contains(|c: char| c.is_control()), "{script:?}");
         }
     }
 }
