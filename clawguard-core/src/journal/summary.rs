@@ -277,7 +277,7 @@ mod tests {
         tally.add(&denial("open", b"/a\n\x1b]0;x\x07\xff", "r", None), 1);
         let line = tally.finish(&rules, 0, 0).line().unwrap();
         assert!(line.chars().all(|c| !c.is_control()), "{line}");
-        assert!(line.ends_with(r"to allow it: --allow $'/a\x0a\x1b]0;x\x07\xff:r'"), "{line}");
+        assert!(line.ends_with(r"to allow it: --allow $'/a\012\033]0;x\007\377:r'"), "{line}");
     }
 
     #[test]
