@@ -34,18 +34,29 @@ fn an_allowed_directory_that_exists_keeps_its_mode() {
 }
 
 #[test]
-fn nothing_else_is_made_but_the_journal_in_the_state_directory() {
+fn nothing_is_made_but_the_state_directory_with_the_journal_and_the_list_of_runs() {
     for_every_user(|world| {
         world.policy("allowed_paths: ['~/work']");
         let mut expected = world.tree("~");
-        world.confined().args(["--mode", "kernel"]).command(["true"]).works();
-        assert_eq!(world.tree("~"), expected);
-        world.confined().command(["true"]).works();
-        for made in ["", "/state", "/state/clawguard", "/state/clawguard/journal.jsonl"] {
+        for made in ["", "/state", "/state/clawguard"] {
             expected.push(world.path(&format!("~/.local{made}")));
         }
         expected.sort();
-        assert_eq!(world.tree("~"), expected);
+        let state = world.path("~/.local/state/clawguard");
+        for (mode, has_journal) in [("kernel", false), ("auto", true)] {
+            world.confined().args(["--mode", mode]).command(["true"]).works();
+            let (own, others): (Vec<_>, Vec<_>) =
+                world.tree("~").into_iter().partition(|path| path.starts_with(&state));
+            let outside: Vec<_> =
+                expected.iter().filter(|path| !path.starts_with(&state)).collect();
+            assert_eq!(others.iter().collect::<Vec<_>>(), outside);
+            assert_eq!(own.contains(&state.join("journal.jsonl")), has_journal);
+            let is_known = |path: &&std::path::PathBuf| {
+                let journal = *path == &state.join("journal.jsonl");
+                **path == state || journal || path.starts_with(state.join("run"))
+            };
+            assert!(own.iter().all(|path| is_known(&path)), "{own:?}");
+        }
     });
 }
 
