@@ -175,6 +175,11 @@ pub(crate) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  clawguard-exec plan                           for the policy that is found\n  \
+                  clawguard-exec plan -- openclaw               as for this command, with its preset\n  \
+                  clawguard-exec --mode kernel plan             what the kernel alone would leave open"
+)]
 pub(crate) struct PlanArguments {
     /// One JSON object
     #[arg(long)]
@@ -186,6 +191,10 @@ pub(crate) struct PlanArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  clawguard-exec presets                        what is shipped\n  \
+                  clawguard-exec presets openclaw               one of them, with its reasons"
+)]
 pub(crate) struct PresetsArguments {
     /// One JSON object a line
     #[arg(long)]

@@ -212,7 +212,7 @@ fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
     }
     let (open, denied) = match plan.is_supervised() {
         true => (
-            "Not done yet",
+            "Not enforced",
             "Not executed although the policy may allow it: only what existed at the start can be",
         ),
         false => (
