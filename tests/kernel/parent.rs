@@ -201,7 +201,8 @@ fn a_reader_of_the_output_sees_its_end_when_the_command_closes_it() {
         let mut running = Running::start(script(&world, "echo ready; exec >&-; read line; exit 8"));
         let mut rest = String::new();
         running.output.read_to_string(&mut rest).unwrap();
-        assert_eq!(state(running.command), "S", "it goes on");
+        // It may be on its way to `read` still.
+        eventually("it goes on", || state(running.command) == "S");
         running.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
         assert_eq!(running.child.wait().unwrap().code(), Some(8));
     });
