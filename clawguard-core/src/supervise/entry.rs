@@ -141,6 +141,18 @@ pub(super) fn may_go(
     Ok(())
 }
 
+/// What is no directory cannot be removed as one, and the kernel says so, unless a directory stands there by then. One
+/// that the next start must find is not left to that chance: the kernel's error is given without asking it.
+fn may_become_none(worker: &mut Worker, entry: &Entry, path: &AbsPath) -> Result<(), Errno> {
+    let state = worker.decider.walk_exactly(path);
+    if !worker.decider.is_pinned(state) {
+        return Ok(());
+    }
+    let both = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    rustix::fs::accessat(&entry.parent, c".", both, AtFlags::EACCESS)?;
+    Err(Errno::NOTDIR)
+}
+
 /// `unlink`, `unlinkat`, `rmdir`.
 pub(super) fn unlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let flags = match request.call.name {
@@ -165,11 +177,10 @@ pub(super) fn unlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
         spare_device(worker, request, &path, &stat)?;
         // Without the flag, a directory is EISDIR.
         if flags.contains(AtFlags::REMOVEDIR) {
-            if found != FileType::Directory {
-                // Not left to the kernel: what stands there by then was not asked for.
-                return Err(Errno::NOTDIR);
+            match found {
+                FileType::Directory => may_go(worker, request, &path)?,
+                _ => may_become_none(worker, &entry, &path)?,
             }
-            may_go(worker, request, &path)?;
         }
     }
     request.target.is_waiting()?;

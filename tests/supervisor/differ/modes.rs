@@ -89,3 +89,17 @@ fn moves_and_links_in_one_tree_and_between_file_systems() {
         ",
     );
 }
+
+/// Found by the model: a directory that cannot be changed comes before what is no directory.
+#[test]
+fn what_is_no_directory_is_not_removed_as_one() {
+    agree(
+        "
+        rmdir ~/work/file
+        unlinkat ~/work/link AT_REMOVEDIR
+        rmdir ~/work/dir/around
+        chmod ~/work/dir 0555 ; rmdir ~/work/dir/around
+        chmod ~/work/dir 0755 ; rmdir ~/work/dir/around
+        ",
+    );
+}
