@@ -187,3 +187,32 @@ print(out, os.waitpid(pid, 0)[1])'
 setsid -w sh -c 'tty; true'; ls -A"#;
     Script::new(script).runs_as_if_bare();
 }
+
+#[test]
+fn extended_attributes_and_access_lists_are_copied_packed_and_added_to() {
+    let script = r#"
+set -e
+echo data > a; setfattr -n user.note -v important a; setfattr -n user.long -v "$(printf %3000d 7)" a
+/usr/bin/python3 - <<'E'
+import ctypes, os
+c = ctypes.CDLL(None, use_errno=True)
+fd = os.open("a", os.O_RDONLY)
+room = ctypes.create_string_buffer(70000)
+for name, it in (("get", b"a"), ("lget", b"a"), ("fget", fd)):
+    for size in (0, 1, 8, 9, 10, 65536, 65537, 70000):
+        got = getattr(c, name + "xattr")(it, b"user.note", room, size)
+        print(name, size, got, got < 0 and ctypes.get_errno())
+for name, it in (("list", b"a"), ("llist", b"a"), ("flist", fd)):
+    for size in (0, 1, 20, 21, 65536, 65537):
+        got = getattr(c, name + "xattr")(it, room, size)
+        print(name, size, got, got < 0 and ctypes.get_errno())
+E
+for u in $(seq 1100 1130); do setfacl -m u:$u:r a; done
+cp -a a b; rsync -aX a c; tar --xattrs --acls -cf t.tar a; mkdir out; tar --xattrs --acls -xf t.tar -C out; rm t.tar
+for f in a b c out/a; do
+  getfattr --only-values -n user.note $f; getfattr -d $f | grep -c user; getfacl -nc $f | grep -c '^user:[0-9]' || true
+done
+mkdir d; setfacl -m d:u:1100:rwx d; for u in $(seq 1101 1130); do setfacl -m d:u:$u:r d; done
+echo x > d/new; getfacl -nc d/new | grep -c '^user:[0-9]'"#;
+    Script::new(script).runs_as_if_bare();
+}

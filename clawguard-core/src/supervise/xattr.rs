@@ -25,13 +25,21 @@ struct Value {
     flags: u32,
 }
 
+/// Does the call name its object relative to a directory, with flags?
+fn is_at(request: &Request<'_>) -> bool {
+    request.call.name.ends_with("at")
+}
+
 /// The index of the first argument behind those that name the object.
-fn first(request: &Request<'_>) -> Result<usize, Errno> {
-    if request.call.name.ends_with("at") {
-        request.only_flags(2, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH)?;
-        Ok(3)
-    } else {
-        Ok(1)
+fn first(request: &Request<'_>) -> usize {
+    if is_at(request) { 3 } else { 1 }
+}
+
+/// The flags of the newest calls, which the kernel looks at before the name and the path, and after the structure.
+fn check_flags(request: &Request<'_>) -> Result<(), Errno> {
+    match is_at(request) {
+        true => request.only_flags(2, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH),
+        false => Ok(()),
     }
 }
 
@@ -48,7 +56,7 @@ fn name(request: &Request<'_>, index: usize) -> Result<CString, Errno> {
 }
 
 fn value_of(request: &Request<'_>, first: usize) -> Result<Value, Errno> {
-    if !request.call.name.ends_with("at") {
+    if !is_at(request) {
         return Ok(Value {
             address: request.arguments[first + 1],
             size: request.arguments[first + 2],
@@ -80,8 +88,9 @@ fn value_of(request: &Request<'_>, first: usize) -> Result<Value, Errno> {
 
 /// `setxattr`, `lsetxattr`, `fsetxattr`, `setxattrat`.
 pub(super) fn set(worker: &mut Worker, request: &Request<'_>) -> Answered {
-    let first = first(request)?;
+    let first = first(request);
     let given = value_of(request, first)?;
+    check_flags(request)?;
     let flags = XattrFlags::from_bits_retain(given.flags);
     if !(XattrFlags::CREATE | XattrFlags::REPLACE).contains(flags) {
         return Err(Errno::INVAL);
@@ -98,7 +107,8 @@ pub(super) fn set(worker: &mut Worker, request: &Request<'_>) -> Answered {
 
 /// `removexattr`, `lremovexattr`, `fremovexattr`, `removexattrat`.
 pub(super) fn remove(worker: &mut Worker, request: &Request<'_>) -> Answered {
-    let name = name(request, first(request)?)?;
+    check_flags(request)?;
+    let name = name(request, first(request))?;
     let object = adjustable(worker, request)?;
     value(rustix::fs::removexattr(through(&object.fd), name))
 }
@@ -112,16 +122,17 @@ fn readable(worker: &mut Worker, request: &Request<'_>) -> Result<Pinned, Errno>
 
 /// `getxattr`, `lgetxattr`, `fgetxattr`, `getxattrat`.
 pub(super) fn get(worker: &mut Worker, request: &Request<'_>) -> Answered {
-    let first = first(request)?;
+    let first = first(request);
     let wanted = value_of(request, first)?;
-    if request.call.name == "getxattrat" && wanted.flags != 0 {
+    if is_at(request) && wanted.flags != 0 {
         return Err(Errno::INVAL);
     }
+    check_flags(request)?;
     let name = name(request, first)?;
     let object = readable(worker, request)?;
     let path = through(&object.fd);
     if wanted.size == 0 {
-        return size(rustix::fs::getxattr(path, name, &mut [0u8; 0][..]));
+        return size(rustix::fs::getxattr_query(path, name));
     }
     let mut bytes = buffer(wanted.size)?;
     let length = rustix::fs::getxattr(path, name, &mut bytes[..])?;
@@ -130,12 +141,13 @@ pub(super) fn get(worker: &mut Worker, request: &Request<'_>) -> Answered {
 
 /// `listxattr`, `llistxattr`, `flistxattr`, `listxattrat`.
 pub(super) fn list(worker: &mut Worker, request: &Request<'_>) -> Answered {
-    let first = first(request)?;
+    check_flags(request)?;
+    let first = first(request);
     let (address, wanted) = (request.arguments[first], request.arguments[first + 1]);
     let object = readable(worker, request)?;
     let path = through(&object.fd);
     if wanted == 0 {
-        return size(rustix::fs::listxattr(path, &mut [0u8; 0][..]));
+        return size(rustix::fs::listxattr_query(path));
     }
     let mut bytes = buffer(wanted)?;
     let length = rustix::fs::listxattr(path, &mut bytes[..])?;
