@@ -18,6 +18,7 @@ mod grants;
 mod handlers;
 mod lookup;
 mod members;
+mod memory;
 mod metadata;
 mod moving;
 mod observe;

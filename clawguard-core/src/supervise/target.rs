@@ -12,6 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 
+use super::memory::Memory;
 use crate::sys;
 
 /// The longest path that the kernel takes, with its NUL byte.
@@ -89,12 +90,15 @@ impl Target<'_> {
         }
     }
 
-    /// Writes into its memory.
+    /// Writes into its memory, and into nothing else: [`Memory`] is held before the question whether the caller still
+    /// waits, so its number may meanwhile go to any thread, even to one of this process.
     pub(super) fn write(self, address: u64, bytes: &[u8]) -> Result<(), Errno> {
         if bytes.is_empty() {
             return Ok(());
         }
-        sys::memory::write(self.tid, address, bytes).map_err(|error| unreadable(&error))
+        let memory = Memory::open(self.tid)?;
+        self.is_waiting()?;
+        memory.write(address, bytes)
     }
 
     /// What the kernel says of its working directory: the name, as bytes.
@@ -242,5 +246,23 @@ fn unreadable(error: &std::io::Error) -> Errno {
     match error.raw_os_error() {
         Some(libc::EFAULT) => Errno::FAULT,
         Some(_) | None => Errno::ACCESS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_for_a_caller_that_waits_no_longer_even_if_its_number_is_this_threads() {
+        let listener = File::open("/dev/null").unwrap();
+        let tid = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+        let target = Target { listener: listener.as_fd(), id: 1, tid };
+        let scratch = vec![b'.'; 16];
+        assert_eq!(target.write(scratch.as_ptr() as u64, b"of the target"), Err(Errno::NOENT));
+        assert_eq!(scratch, [b'.'; 16]);
     }
 }

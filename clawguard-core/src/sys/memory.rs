@@ -1,4 +1,4 @@
-//! Another process's memory: process_vm_readv(2).
+//! Another process's memory, read by number: process_vm_readv(2). Nothing is ever written by number.
 
 use std::io;
 
@@ -26,25 +26,4 @@ pub(crate) fn read(tid: u32, address: u64, buffer: &mut [u8]) -> io::Result<usiz
     let read =
         unsafe { libc::process_vm_readv(pid, &raw const local, 1, parts.as_ptr(), count, 0) };
     usize::try_from(read).map_err(|_| io::Error::last_os_error())
-}
-
-/// Writes all of `bytes` to `address`.
-///
-/// # Errors
-/// As [`read`]; EFAULT also when only a part could be written.
-pub(crate) fn write(tid: u32, address: u64, bytes: &[u8]) -> io::Result<()> {
-    let pid = libc::pid_t::try_from(tid).map_err(|_| io::ErrorKind::InvalidInput)?;
-    let local = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    let remote = libc::iovec {
-        iov_base: std::ptr::with_exposed_provenance_mut(address as usize),
-        iov_len: bytes.len(),
-    };
-    // SAFETY: the kernel reads `bytes.len()` bytes from `bytes`; remote addresses are checked by it.
-    let written =
-        unsafe { libc::process_vm_writev(pid, &raw const local, 1, &raw const remote, 1, 0) };
-    match usize::try_from(written) {
-        Ok(written) if written == bytes.len() => Ok(()),
-        Ok(_) => Err(io::Error::from_raw_os_error(libc::EFAULT)),
-        Err(_) => Err(io::Error::last_os_error()),
-    }
 }
