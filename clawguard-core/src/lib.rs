@@ -119,7 +119,7 @@ pub use self::compile::{
     TrappedCalls, denied_calls,
 };
 pub use self::decide::{Decider, Decision, Folding, RuleId, Verdict};
-pub use self::journal::{JournalError, Summary, Unfit, rfc3339};
+pub use self::journal::{Denied, JournalError, Refusal, Summary, Unfit, rfc3339};
 pub use self::kernel::{KernelError, KernelSupport, Notification, is_confined};
 pub use self::path::{AbsPath, PathError, escape};
 pub use self::policy::{

@@ -94,7 +94,7 @@ secrets).
 Exit status: the command's own; 125 if clawguard failed and nothing was started, 126 if the command cannot be
 executed, 127 if it is not found.";
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct PolicyArguments {
     /// Use this policy
     #[arg(long, value_name = "FILE", global = true)]

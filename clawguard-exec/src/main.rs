@@ -7,6 +7,7 @@
 mod audit;
 mod check;
 mod cli;
+mod closing;
 mod completions;
 mod exit;
 mod init;

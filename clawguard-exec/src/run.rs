@@ -12,6 +12,7 @@ use clawguard_core::{
 };
 
 use crate::cli::{Cli, Keep};
+use crate::closing::Closing;
 use crate::exit::{Exit, Failure};
 use crate::{policy, report};
 
@@ -44,13 +45,13 @@ pub(crate) fn launch(
     let plan = resolved.compile(&KernelSupport::probe()?, mode)?;
     tell(&plan, cli);
     may_execute(plan.policy(), &file)?;
-    let summary = if cli.quiet { Summary::Silent } else { Summary::Told };
+    let closing = Closing::new(cli, host);
     let mut sandbox = plan
         .prepare()?
         .keep(&keep)
         .at_lost_lines(|error| report::error(error))
         .at_failed_alert(|error| report::error(error))
-        .at_end(move |ending| close(ending, summary));
+        .at_end(move |ending| close(ending, &closing));
     if cli.wait_all {
         sandbox = sandbox.wait_all();
     }
@@ -81,16 +82,9 @@ pub(crate) fn launch(
     Err(Failure::new(exit, Unexecuted { name, source: error }))
 }
 
-/// What becomes of the closing summary.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Summary {
-    Told,
-    Silent,
-}
-
 /// Said by the supervisor when everything has ended. `-q` silences the summary.
-fn close(ending: &Ending, summary: Summary) {
-    if let Some(line) = ending.summary.line().filter(|_| summary == Summary::Told) {
+fn close(ending: &Ending, closing: &Closing) {
+    for line in closing.lines(ending.status, &ending.summary) {
         report::line(&line);
     }
     if !ending.left.is_empty() {

@@ -5,6 +5,7 @@
 
 mod audit;
 mod check;
+mod closing;
 mod discovery;
 mod documents;
 mod exit;

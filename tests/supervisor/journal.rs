@@ -31,14 +31,8 @@ fn lines(world: &World, event: &str) -> Vec<Value> {
 fn a_denial_tells_who_asked_for_what_and_which_line_denied_it() {
     for_every_user(|world| {
         policy(&world, "");
-        let ran = sh(&world, "cat .env {home}/secret/key; :");
-        ran.works().says([
-            "2 denials",
-            "most often",
-            &world
-                .text("{home}/work/.env r (blocked r `**/.env`, {home}/policy.yaml:6)")
-                .replace('`', ""),
-        ]);
+        let last = world.text("the last: {home}/secret/key r (nothing allows it)");
+        sh(&world, "cat .env {home}/secret/key").ends(1).says(["2 denials", &last]);
         let denied = lines(&world, "denied");
         assert_eq!(denied.len(), 2, "{denied:#?}");
         let line = &denied[0];
@@ -53,7 +47,9 @@ fn a_denial_tells_who_asked_for_what_and_which_line_denied_it() {
         assert!(line["pid"].as_u64().unwrap() > 1 && line["time"].as_str().unwrap().ends_with('Z'));
         assert_eq!(denied[1]["rule"], Value::Null);
         let ended = lines(&world, "ended");
-        assert_eq!((ended[0]["status"].clone(), ended[0]["denials"].clone()), (0.into(), 2.into()));
+        assert_eq!((ended[0]["status"].clone(), ended[0]["denials"].clone()), (1.into(), 2.into()));
+        let rule = world.text("{home}/work/.env r (blocked r **/.env, {home}/policy.yaml:6)");
+        sh(&world, "cat .env").ends(1).says([rule]);
     });
 }
 

@@ -278,10 +278,12 @@ attempt('udp-address', datagram(socket.AF_INET, ('192.0.2.1', 0)))
         {
             world.write("~/policy.yaml", text);
             let log = world.text("~/log");
+            let fails = format!("{script}raise SystemExit(3)\n");
+            let command = ["/usr/bin/python3", "-I", "-S", "-c", &fails];
             let ran = world.shim_with(["--log", &log, "--policy", &policy]).command(command);
             assert_eq!(ran.stdout, expected, "{ran:#?}");
-            let reason = format!("(network.listen: loopback, {says}); to allow it: `network: ");
-            ran.works().says([reason]);
+            let reason = format!("(network.listen: loopback, {says})");
+            ran.ends(3).says([reason.as_str(), "to allow it: `network: "]);
             let journal = world.read("~/log");
             for what in ["address 0.0.0.0", "address ::", "an address that everybody reaches"] {
                 assert!(journal.contains(&format!("\"path\":\"{what}\"")), "{journal}");

@@ -236,6 +236,21 @@ impl Decider {
         self.live(state).pins() || self.accepts(state).any(|accept| accept.meaning == Meaning::Pin)
     }
 
+    /// The rule that pins the directory here, or one beneath.
+    pub(crate) fn pinned_by(&self, state: StateId) -> Option<RuleId> {
+        let is_pin = |accept: &&Accept| accept.meaning == Meaning::Pin;
+        let here = self.accepts(state).find(is_pin).map(|accept| accept.rule);
+        here.or_else(|| self.beneath(state, 1, |accept| is_pin(&accept)).into_iter().next())
+    }
+
+    /// The rule because of which a directory can be neither removed nor moved: it pins this path, or one beneath it
+    /// (SPEC section 5).
+    pub fn pin(&mut self, path: &AbsPath) -> Option<RuleId> {
+        self.tidy();
+        let state = self.walk_exactly(path);
+        self.pinned_by(state)
+    }
+
     /// Starts anew if the cache has grown too large. States from before mean nothing then.
     pub(crate) fn tidy(&mut self) {
         let sizes =

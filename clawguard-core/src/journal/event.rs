@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::Refusal;
 use crate::access::AccessSet;
 use crate::decide::RuleId;
 
@@ -41,8 +42,8 @@ impl Kind {
 /// What became of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It failed with this error number. Without a rule, nothing allowed it.
-    Denied { rule: Option<RuleId>, errno: i32 },
+    /// It failed with this error number. Without a rule and a refusal, nothing allowed it.
+    Denied { rule: Option<RuleId>, errno: i32, refusal: Option<Refusal> },
     /// It was done, or left to the kernel.
     Allowed { rule: Option<RuleId> },
 }

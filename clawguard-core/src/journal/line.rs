@@ -29,6 +29,9 @@ pub(super) struct Line<'a> {
     pub(super) request: Option<Request<'a>>,
     #[serde(flatten)]
     pub(super) start: Option<Beginning>,
+    /// The word of a [`Refusal`](super::Refusal).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) errno: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,10 +7,10 @@
 
 #![forbid(unsafe_code)]
 
-mod advice;
 mod alert;
 mod event;
 mod line;
+mod refusal;
 mod repeat;
 mod rotate;
 mod store;
@@ -33,10 +33,11 @@ pub(crate) use self::alert::Alerts;
 pub(crate) use self::event::{Event, Kind, Outcome};
 use self::event::{FLOOR, cut};
 pub use self::line::rfc3339;
+pub use self::refusal::Refusal;
 use self::store::{Limits, Sink, Store};
-pub use self::summary::Summary;
+pub use self::summary::{Denied, Summary};
 use self::writer::{Gate, Item, Writer, session};
-use crate::decide::{Law, RuleId};
+use crate::decide::RuleId;
 use crate::policy::{JournalPlace, Logging, Origin, Rule};
 use crate::resolve::ResolvedPolicy;
 
@@ -135,11 +136,10 @@ fn shown(path: &std::path::Path) -> String {
     crate::path::escape(path.as_os_str().as_encoded_bytes())
 }
 
-/// The rules that lines and the summary name, and the law that says what would allow a path.
+/// The rules that lines and the summary name.
 #[derive(Debug)]
 pub(crate) struct Rules {
     rules: Vec<Rule>,
-    law: Arc<Law>,
     /// What says that sockets listen on loopback addresses only, if anything does.
     loopback: Option<Origin>,
 }
@@ -147,11 +147,7 @@ pub(crate) struct Rules {
 impl From<&ResolvedPolicy> for Rules {
     fn from(policy: &ResolvedPolicy) -> Rules {
         let loopback = policy.listen().filter(|_| policy.is_loopback_only());
-        Rules {
-            rules: policy.rules.clone(),
-            law: Arc::clone(&policy.law),
-            loopback: loopback.map(|(_, origin)| origin.clone()),
-        }
+        Rules { rules: policy.rules.clone(), loopback: loopback.map(|(_, origin)| origin.clone()) }
     }
 }
 

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::Refusal;
 use crate::access::AccessSet;
 use crate::decide::RuleId;
 
@@ -28,6 +29,7 @@ pub(super) struct Denial {
     pub(super) access: AccessSet,
     pub(super) rule: Option<RuleId>,
     pub(super) errno: i32,
+    pub(super) refusal: Option<Refusal>,
     pub(super) arguments: Option<Vec<Box<[u8]>>>,
     pub(super) omitted: usize,
 }
@@ -154,6 +156,7 @@ mod tests {
             access: AccessSet::ALL,
             rule: None,
             errno: 13,
+            refusal: None,
             arguments: None,
             omitted: 0,
         }

@@ -1,43 +1,26 @@
-//! What a run says at its end: how many denials, of what, and what would allow the most frequent one.
+//! What a run says at its end: how many denials, of what, and which one came last.
 //!
-//! Counts in bounded memory, whatever the target asks for: of many different paths the most frequent ones stay
-//! (Metwally et al., "Efficient Computation of Frequent and Top-k Elements in Data Streams", 2005).
+//! Counts in bounded memory, whatever the target asks for. It advises nothing: what could be allowed is not known here.
 
 #![forbid(unsafe_code)]
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::Rules;
-use super::advice::advice;
 use super::repeat::Denial;
+use super::{Refusal, Rules};
 use crate::access::AccessSet;
-use crate::decide::RuleId;
-use crate::path::{AbsPath, escape};
-
-/// Different denials that are counted apart.
-const MAX_PATHS: usize = 256;
+use crate::path::escape;
 
 /// How many kinds of operations the line names.
 const MAX_NAMED: usize = 5;
-
-#[derive(Debug)]
-struct Counted {
-    path: Box<[u8]>,
-    access: AccessSet,
-    rule: Option<RuleId>,
-    /// Of the first of them.
-    operation: &'static str,
-    count: u64,
-}
 
 /// The denials of a run while it goes on.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     total: u64,
     kinds: BTreeMap<(&'static str, AccessSet), u64>,
-    /// In the order of arrival.
-    paths: Vec<Counted>,
+    last: Option<Denial>,
 }
 
 impl Tally {
@@ -45,80 +28,79 @@ impl Tally {
     pub(super) fn add(&mut self, denial: &Denial, count: u64) {
         self.total += count;
         *self.kinds.entry((denial.operation, denial.access)).or_default() += count;
-        let is_same = |one: &Counted| {
-            one.access == denial.access && one.rule == denial.rule && one.path == denial.path
-        };
-        let new = |count| Counted {
-            path: denial.path.clone(),
-            access: denial.access,
-            rule: denial.rule,
-            operation: denial.operation,
-            count,
-        };
-        if let Some(known) = self.paths.iter_mut().find(|one| is_same(one)) {
-            known.count += count;
-        } else if self.paths.len() < MAX_PATHS {
-            self.paths.push(new(count));
-        } else if let Some(least) = self.paths.iter_mut().min_by_key(|one| one.count) {
-            *least = new(least.count + count);
-        }
     }
 
     pub(super) fn total(&self) -> u64 {
         self.total
     }
 
+    /// Remembers the last denial that is no probe.
+    pub(super) fn note_last(&mut self, denial: &Denial) {
+        if !is_probe(denial.operation) && self.last.as_ref() != Some(denial) {
+            self.last = Some(denial.clone());
+        }
+    }
+
     /// The end of counting; `lost_denials` were never seen here.
     pub(super) fn finish(self, rules: &Rules, lost_denials: u64, lost: u64) -> Summary {
-        // Of equals the first, so that the same run ends with the same line.
-        let most = self.paths.into_iter().rev().max_by_key(|one| one.count);
-        let most = most.map(|one| {
-            let reason = match one.rule.and_then(|id| rules.get(id)) {
-                Some(rule) if rule.access.is_empty() => {
-                    format!("{}, {}", rule.pattern, rule.origin)
-                }
-                Some(rule) => {
-                    let effect = rule.effect.name();
-                    format!("{effect} {} {}, {}", rule.access, rule.pattern, rule.origin)
-                }
-                None => "nothing allows it".to_owned(),
-            };
-            if let Some((reason, advice)) = listening(rules, &one) {
-                return Most { path: one.path, access: one.access, reason, advice: Some(advice) };
-            }
-            let path = AbsPath::parse(&one.path).ok();
-            let advice = path.and_then(|path| advice(rules, &path, one.access));
-            let reason = match (&advice, one.rule) {
-                // The rules allow it: it was denied for what it would have done.
-                (None, None) => "no rule forbids the path itself".to_owned(),
-                (Some(_), _) | (None, Some(_)) => reason,
-            };
-            Most { path: one.path, access: one.access, reason, advice }
-        });
         Summary {
             denials: self.total + lost_denials,
             unseen: lost_denials,
             lost,
             kinds: self.kinds,
-            most,
+            last: self.last.map(|denial| Denied::new(denial, rules)),
         }
     }
 }
 
-/// Why an address was refused, which no rule about paths says, and what would allow it.
-fn listening(rules: &Rules, one: &Counted) -> Option<(String, String)> {
-    let is_address = ["bind", "listen"].contains(&one.operation) && !one.path.starts_with(b"/");
-    let origin = rules.loopback.as_ref().filter(|_| is_address)?;
-    let reason = format!("network.listen: loopback, {origin}");
-    Some((reason, "to allow it: `network: {listen: any}` in the policy's `security`".to_owned()))
+/// Does this call only ask, or watch? A program goes on when it is denied.
+fn is_probe(operation: &str) -> bool {
+    ["access", "faccessat", "faccessat2", "inotify_add_watch"].contains(&operation)
 }
 
+/// A request that was denied.
 #[derive(Clone, Debug)]
-struct Most {
-    path: Box<[u8]>,
-    access: AccessSet,
-    reason: String,
-    advice: Option<String>,
+#[non_exhaustive]
+pub struct Denied {
+    /// The real path, or what was asked for in its place: an address, a kind of socket.
+    pub path: Box<[u8]>,
+    /// What was asked for.
+    pub access: AccessSet,
+    /// The system call.
+    pub operation: &'static str,
+    /// The name of the process.
+    pub command: Box<[u8]>,
+    /// What the operation would have done, where it was denied for that and not by a rule.
+    pub refusal: Option<Refusal>,
+    /// Why, in words: the rule with its place, or what the operation would have done.
+    pub reason: String,
+}
+
+impl Denied {
+    fn new(denial: Denial, rules: &Rules) -> Denied {
+        let reason = reason(&denial, rules);
+        let Denial { path, access, operation, command, refusal, .. } = denial;
+        Denied { path, access, operation, command, refusal, reason }
+    }
+}
+
+/// The rule with its place, or what the operation would have done.
+fn reason(denial: &Denial, rules: &Rules) -> String {
+    let rule = denial.rule.and_then(|id| rules.get(id));
+    match (denial.refusal, rule) {
+        (Some(Refusal::Address), _) => {
+            let by = rules.loopback.as_ref().map_or_else(String::new, |by| format!(", {by}"));
+            format!("network.listen: loopback{by}")
+        }
+        (Some(refusal), Some(rule)) => {
+            format!("{} ({}, {})", refusal.reason(), rule.pattern, rule.origin)
+        }
+        (Some(refusal), None) => refusal.reason().to_owned(),
+        (None, Some(rule)) => {
+            format!("{} {} {}, {}", rule.effect.name(), rule.access, rule.pattern, rule.origin)
+        }
+        (None, None) => "nothing allows it".to_owned(),
+    }
 }
 
 /// What a run denied.
@@ -128,7 +110,7 @@ pub struct Summary {
     unseen: u64,
     lost: u64,
     kinds: BTreeMap<(&'static str, AccessSet), u64>,
-    most: Option<Most>,
+    last: Option<Denied>,
 }
 
 impl Summary {
@@ -149,20 +131,29 @@ impl Summary {
         self.kinds.iter().map(|((operation, access), count)| (*operation, *access, *count))
     }
 
-    /// The path and the access that were denied most often.
+    /// The denial that came last, which most often is why a command failed; calls that only ask (`access`) or watch
+    /// (inotify) do not count.
     #[must_use]
-    pub fn most_frequent(&self) -> Option<(&[u8], AccessSet)> {
-        self.most.as_ref().map(|most| (&*most.path, most.access))
+    pub fn last(&self) -> Option<&Denied> {
+        self.last.as_ref()
     }
 
-    /// One line for the person who started the run, escaped for a terminal; none without denials.
+    fn counted(&self) -> u64 {
+        let kinds = self.kinds().filter(|(operation, ..)| !is_probe(operation));
+        kinds.map(|(_, _, count)| count).sum::<u64>() + self.unseen
+    }
+
+    /// How many denials of which operations, escaped for a terminal; none where nothing was denied but to calls that
+    /// only ask or watch.
     #[must_use]
-    pub fn line(&self) -> Option<String> {
-        if self.denials == 0 {
+    pub fn counts(&self) -> Option<String> {
+        let mut kinds: Vec<_> =
+            self.kinds.iter().filter(|((operation, _), _)| !is_probe(operation)).collect();
+        let denials = self.counted();
+        if denials == 0 {
             return None;
         }
-        let noun = if self.denials == 1 { "denial" } else { "denials" };
-        let mut kinds: Vec<_> = self.kinds.iter().collect();
+        let noun = if denials == 1 { "denial" } else { "denials" };
         kinds.sort_by_key(|(_, count)| Reverse(**count));
         let named = kinds.iter().take(MAX_NAMED);
         let mut parts: Vec<String> = named
@@ -175,17 +166,20 @@ impl Summary {
             parts.push(format!("{others} other"));
         }
         if self.unseen > 0 {
-            parts.push(format!("{} too many at once to tell", self.unseen));
+            parts.push(format!("{} too many at once to be counted by kind", self.unseen));
         }
-        let mut line = format!("{} {noun} ({})", self.denials, parts.join(", "));
-        if let Some(most) = &self.most {
-            let path = with_access(&escape(&most.path), most.access);
-            let often = if self.denials == 1 { "" } else { "most often " };
-            line.push_str(&format!(", {often}{path} ({})", most.reason));
-            if let Some(advice) = &most.advice {
-                line.push_str("; ");
-                line.push_str(advice);
-            }
+        Some(escape(format!("{denials} {noun} ({})", parts.join(", ")).as_bytes()))
+    }
+
+    /// One line for the person who started the run, escaped for a terminal: the counts, the last denial and its
+    /// reason. None where there are no [`counts`](Summary::counts).
+    #[must_use]
+    pub fn line(&self) -> Option<String> {
+        let mut line = self.counts()?;
+        if let Some(last) = &self.last {
+            let most = with_access(&escape(&last.path), last.access);
+            let position = if self.counted() == 1 { "" } else { "the last: " };
+            line.push_str(&format!(", {position}{most} ({})", last.reason));
         }
         Some(escape(line.as_bytes()))
     }
@@ -199,7 +193,8 @@ fn with_access(text: &str, access: AccessSet) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::tests::{builtin, rules};
+    use crate::decide::RuleId;
+    use crate::journal::tests::rules;
 
     fn denial(operation: &'static str, path: &[u8], access: &str, rule: Option<RuleId>) -> Denial {
         Denial {
@@ -209,17 +204,21 @@ mod tests {
             access: AccessSet::parse(access).unwrap(),
             rule,
             errno: 13,
+            refusal: None,
             arguments: None,
             omitted: 0,
         }
     }
 
-    /// The denial of a path as the law itself decides it.
-    fn judged(rules: &Rules, operation: &'static str, path: &[u8], access: &str) -> Denial {
-        let mut decider = crate::decide::Decider::new(std::sync::Arc::clone(&rules.law));
-        let decision = decider.decide(&AbsPath::parse(path).unwrap());
-        let first = AccessSet::parse(access).unwrap().iter().next().unwrap();
-        denial(operation, path, access, decision.verdict(first).rule())
+    fn add(tally: &mut Tally, denial: &Denial, count: u64) {
+        tally.note_last(denial);
+        tally.add(denial, count);
+    }
+
+    fn line_of(denials: &[Denial]) -> String {
+        let mut tally = Tally::default();
+        denials.iter().for_each(|one| add(&mut tally, one, 1));
+        tally.finish(&rules("allowed_paths: [/w]"), 0, 0).line().unwrap()
     }
 
     #[test]
@@ -230,70 +229,75 @@ mod tests {
     }
 
     #[test]
-    fn the_line_tells_how_many_of_what_and_what_would_allow_the_most_frequent() {
+    fn the_line_says_how_many_of_what_and_which_came_last() {
         let rules = rules("allowed_paths: [/w], blocked_paths: [{path: '**/.env', access: r}]");
         let mut tally = Tally::default();
-        tally.add(&judged(&rules, "unlink", b"/o/a", "w"), 1);
-        tally.add(&judged(&rules, "open", b"/w/x/.env", "r"), 2);
+        let block = (0..9).map(RuleId).find(|id| {
+            rules.get(*id).is_some_and(|rule| rule.pattern.text() == b"**/.env".as_slice())
+        });
+        assert!(block.is_some());
+        add(&mut tally, &denial("unlink", b"/o/a", "w", None), 7);
+        add(&mut tally, &denial("open", b"/w/x/.env", "r", block), 2);
         let summary = tally.finish(&rules, 0, 0);
+        assert_eq!(summary.counts().unwrap(), "9 denials (7 unlink w, 2 open r)");
         assert_eq!(
             summary.line().unwrap(),
-            "3 denials (2 open r, 1 unlink w), most often /w/x/.env r (blocked r **/.env, p.yaml:1); to allow it: \
-             --allow /w/x/.env:r"
+            "9 denials (7 unlink w, 2 open r), the last: /w/x/.env r (blocked r **/.env, p.yaml:1)"
         );
-        assert_eq!(summary.most_frequent().unwrap().0, b"/w/x/.env");
+        assert_eq!(&*summary.last().unwrap().path, b"/w/x/.env");
         assert_eq!(summary.kinds().count(), 2);
     }
 
     #[test]
-    fn the_built_in_default_keeps_its_working_directory() {
-        let rules = builtin("/home/u/x");
+    fn calls_that_only_ask_or_watch_do_not_count() {
+        let probes = ["access", "faccessat", "faccessat2", "inotify_add_watch"];
+        let probes = probes.map(|name| denial(name, b"/probe", "r", None));
+        let mut all = vec![denial("open", b"/a", "r", None)];
+        all.extend(probes.clone());
+        assert_eq!(line_of(&all), "1 denial (1 open r), /a r (nothing allows it)");
         let mut tally = Tally::default();
-        tally.add(&judged(&rules, "open", b"/home/u/x/.env", "r"), 1);
+        probes.iter().for_each(|one| add(&mut tally, one, 1));
+        let summary = tally.finish(&rules(""), 0, 0);
+        assert_eq!((summary.line(), summary.denials()), (None, 4));
+    }
+
+    #[test]
+    fn every_refusal_has_its_reason_and_no_other() {
+        for refusal in Refusal::ALL {
+            let one = Denial { refusal: Some(refusal), ..denial("rename", b"/w/a", "w", None) };
+            let line = line_of(&[one]);
+            let reason = match refusal {
+                Refusal::Address => "network.listen: loopback",
+                refusal => refusal.reason(),
+            };
+            assert_eq!(line, format!("1 denial (1 rename w), /w/a w ({reason})"));
+        }
+        let pin = Denial {
+            refusal: Some(Refusal::Pinned),
+            ..denial("rmdir", b"/w", "w", Some(RuleId(0)))
+        };
         assert_eq!(
-            tally.finish(&rules, 0, 0).line().unwrap(),
-            "1 denial (1 open r), /home/u/x/.env r (blocked r **/.env, built-in default); to allow it: --allow . \
-             --allow /home/u/x/.env:r"
+            line_of(&[pin]),
+            "1 denial (1 rmdir w), /w w (the directory is pinned: the next start must find it (/w, p.yaml:1))"
         );
     }
 
     #[test]
-    fn what_no_rule_forbids_and_what_a_guard_holds_get_no_line_to_add() {
-        let rules = rules("allowed_paths: [/]");
-        let mut tally = Tally::default();
-        tally.add(&denial("rename", b"/w/a", "w", None), 1);
-        let line = tally.finish(&rules, 0, 0).line().unwrap();
-        assert_eq!(line, "1 denial (1 rename w), /w/a w (no rule forbids the path itself)");
-        let mut tally = Tally::default();
-        tally.add(&judged(&rules, "open", b"/home/u/.openclaw/config.yaml", "w"), 1);
-        let line = tally.finish(&rules, 0, 0).line().unwrap();
-        assert!(line.ends_with("guard); a guard, which no rule goes through"), "{line}");
-    }
-
-    #[test]
     fn a_name_cannot_write_to_the_terminal_or_begin_a_line() {
-        let rules = rules("");
-        let mut tally = Tally::default();
-        tally.add(&denial("open", b"/a\n\x1b]0;x\x07\xff", "r", None), 1);
-        let line = tally.finish(&rules, 0, 0).line().unwrap();
+        let line = line_of(&[denial("open", b"/a\n\x1b]0;x\x07\xff", "r", None)]);
         assert!(line.chars().all(|c| !c.is_control()), "{line}");
-        assert!(line.ends_with(r"to allow it: --allow $'/a\012\033]0;x\007\377:r'"), "{line}");
     }
 
     #[test]
-    fn a_flood_of_paths_does_not_hide_the_most_frequent_nor_fill_the_memory() {
+    fn a_flood_is_counted_and_its_last_denial_is_known() {
         let mut tally = Tally::default();
         for number in 0..10_000 {
-            tally.add(&denial("open", format!("/flood/{number}").as_bytes(), "r", None), 1);
-            if number % 10 == 0 {
-                tally.add(&denial("open", b"/often", "r", None), 1);
-            }
+            add(&mut tally, &denial("open", format!("/flood/{number}").as_bytes(), "r", None), 1);
         }
-        assert_eq!((tally.paths.len(), tally.total()), (MAX_PATHS, 11_000));
         let summary = tally.finish(&rules(""), 5, 5);
-        assert_eq!(summary.most_frequent().unwrap().0, b"/often");
-        assert_eq!(summary.denials(), 11_005);
-        assert!(summary.line().unwrap().contains("5 too many at once to tell"));
+        assert_eq!(&*summary.last().unwrap().path, b"/flood/9999");
+        assert_eq!(summary.denials(), 10_005);
+        assert!(summary.line().unwrap().contains("5 too many at once"));
     }
 
     #[test]

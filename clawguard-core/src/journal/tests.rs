@@ -38,11 +38,6 @@ pub(super) fn rules(file_access: &str) -> Rules {
     Rules::from(&Policy::parse(&text, "p.yaml").unwrap().resolve(&host("/srv/project")).unwrap())
 }
 
-/// The rules of the built-in default in a working directory.
-pub(super) fn builtin(cwd: &str) -> Rules {
-    Rules::from(&Policy::builtin().resolve(&host(cwd)).unwrap())
-}
-
 fn denied(path: &[u8]) -> Event {
     Event {
         pid: 7,
@@ -50,7 +45,7 @@ fn denied(path: &[u8]) -> Event {
         operation: "openat",
         path: Box::from(path),
         access: AccessSet::parse("r").unwrap(),
-        outcome: Outcome::Denied { rule: None, errno: 13 },
+        outcome: Outcome::Denied { rule: None, errno: 13, refusal: None },
         arguments: None,
     }
 }
@@ -103,8 +98,10 @@ fn a_run_is_written_from_its_start_to_its_end() {
     let journal = journal.start();
     journal.started(Box::from(&b"p.yaml"[..]), "auto", vec![Box::from(&b"make"[..])]);
     let block = Some(RuleId(1));
-    journal
-        .record(Event { outcome: Outcome::Denied { rule: block, errno: 13 }, ..denied(b"/w/s") });
+    journal.record(Event {
+        outcome: Outcome::Denied { rule: block, errno: 13, refusal: None },
+        ..denied(b"/w/s")
+    });
     journal.record(allowed(b"/w/a"));
     let arguments = Some(vec![Box::from(&b"ls"[..]), Box::from(&b"-l\n"[..])]);
     journal.record(Event { operation: "execve", arguments, ..allowed(b"/bin/ls") });
@@ -167,7 +164,7 @@ fn repeated_denials_are_one_line_and_a_count() {
     assert_eq!(summary.denials(), 101);
     assert_eq!(
         summary.line().unwrap(),
-        "101 denials (101 openat r), most often /etc/shadow r (nothing allows it); to allow it: --allow /etc/shadow:r"
+        "101 denials (101 openat r), the last: /etc/passwd r (nothing allows it)"
     );
     let lines = read(&top.path().join("state/clawguard/journal.jsonl"));
     assert_eq!(events(&lines), ["denied", "denied", "denied", "ended"]);

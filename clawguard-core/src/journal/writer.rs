@@ -16,7 +16,7 @@ use super::line::{Arguments, Beginning, Line, Request, rfc3339};
 use super::repeat::{Denial, Noted, Repeats, Seen};
 use super::store::Sink;
 use super::summary::{Summary, Tally};
-use super::{Alerts, Counters, JournalError, QUEUE, Rules, Teller};
+use super::{Alerts, Counters, JournalError, QUEUE, Refusal, Rules, Teller};
 
 /// After a batch the writer sleeps, so that a flood wakes it once for hundreds of events; `finish` ends the sleep.
 const NAP: Duration = Duration::from_millis(5);
@@ -237,8 +237,8 @@ impl<S: Sink> Writer<S> {
     }
 
     fn event(&mut self, event: Event, time: SystemTime, omitted: usize) {
-        let (rule, errno) = match event.outcome {
-            Outcome::Denied { rule, errno } => (rule, errno),
+        let (rule, errno, refusal) = match event.outcome {
+            Outcome::Denied { rule, errno, refusal } => (rule, errno, refusal),
             Outcome::Allowed { rule } => {
                 let name = match event.kind() {
                     Kind::Command => "executed",
@@ -261,7 +261,9 @@ impl<S: Sink> Writer<S> {
             }
         };
         let Event { pid, command, operation, path, access, arguments, .. } = event;
-        let denial = Denial { command, operation, path, access, rule, errno, arguments, omitted };
+        let denial =
+            Denial { command, operation, path, access, rule, errno, refusal, arguments, omitted };
+        self.tally.note_last(&denial);
         self.alert(&denial, Seen { count: 0, pid, time });
         if let Noted::First(denial) = self.repeats.note(denial, pid, time) {
             if self.repeats.is_full() {
@@ -320,6 +322,7 @@ fn line_of<'a>(denial: &'a Denial, seen: Seen, session: &'a str, rules: &'a Rule
         denial.access.to_string(),
         denial.rule.map(|rule| (rules, rule)),
     ));
+    line.refused = denial.refusal.map(Refusal::word);
     line.errno = Some(denial.errno);
     line.count = (seen.count > 0).then_some(seen.count);
     line.arguments = denial.arguments.as_ref().map(|all| Arguments::new(all, denial.omitted));

@@ -14,6 +14,7 @@ use super::request::{Named, Request};
 use super::target::PATH_MAX;
 use super::worker::Worker;
 use crate::access::{Access, AccessSet};
+use crate::journal::Refusal;
 use crate::path::AbsPath;
 use crate::policy::Case;
 
@@ -122,10 +123,14 @@ pub(super) fn may_be_link(
     let parent = path.parent().unwrap_or_else(AbsPath::root);
     let above = worker.decider.walk_exactly(&parent);
     let sibling = worker.decider.step(above, FRESH, Case::Sensitive);
-    if worker.decider.blocks_alike_beneath(state, sibling) && !worker.decider.is_pinned(state) {
+    let refusal = if worker.decider.is_pinned(state) {
+        Refusal::Pinned
+    } else if !worker.decider.blocks_alike_beneath(state, sibling) {
+        Refusal::Link
+    } else {
         return Ok(());
-    }
-    Err(worker.refuse(request, path, Access::Write.into(), None, Errno::ACCESS))
+    };
+    Err(worker.refuse_for(refusal, request, path, Access::Write.into(), Errno::ACCESS))
 }
 
 /// Refuses to remove or replace a directory that the next start must find.
@@ -136,7 +141,8 @@ pub(super) fn may_go(
 ) -> Result<(), Errno> {
     let state = worker.decider.walk_exactly(path);
     if worker.decider.is_pinned(state) {
-        return Err(worker.refuse(request, path, Access::Write.into(), None, Errno::ACCESS));
+        let write = Access::Write.into();
+        return Err(worker.refuse_for(Refusal::Pinned, request, path, write, Errno::ACCESS));
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::pin::{Name, Pinned, through};
 use super::request::Request;
 use super::worker::Worker;
 use crate::access::Access;
+use crate::journal::Refusal;
 use crate::path::AbsPath;
 
 /// The object, if the law allows to change it.
@@ -49,7 +50,8 @@ pub(super) fn spare_device(
         | FileType::Unknown => false,
     };
     if is_hosts && is_device {
-        return Err(worker.refuse(request, path, Access::Write.into(), None, Errno::ACCESS));
+        let write = Access::Write.into();
+        return Err(worker.refuse_for(Refusal::Device, request, path, write, Errno::ACCESS));
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::pin::{Name, through};
 use super::request::Request;
 use super::worker::Worker;
 use crate::access::{Access, AccessSet};
+use crate::journal::Refusal;
 use crate::path::AbsPath;
 
 /// `rename`, `renameat`, `renameat2`.
@@ -101,7 +102,8 @@ fn may_move(
         may_go(worker, request, a)?;
         let (from, to) = (worker.decider.walk_exactly(a), worker.decider.walk_exactly(b));
         if !worker.decider.decides_alike(from, to) {
-            return Err(worker.refuse(request, b, Access::Write.into(), None, Errno::XDEV));
+            let write = Access::Write.into();
+            return Err(worker.refuse_for(Refusal::Contents, request, b, write, Errno::XDEV));
         }
     }
     Ok(())
@@ -118,12 +120,13 @@ fn may_be_named(
     let (before, after) = (worker.allowed(a), worker.allowed(b));
     let gained = Access::ALL.into_iter().find(|one| after.contains(*one) && !before.contains(*one));
     if let Some(access) = gained {
-        return Err(worker.refuse(request, a, access.into(), None, Errno::XDEV));
+        return Err(worker.refuse_for(Refusal::Gain, request, a, access.into(), Errno::XDEV));
     }
     // A grant on the file itself would go with it.
     let is_granted = worker.shared.granted.contains(&(object.st_dev, object.st_ino));
     if is_granted && before != after {
-        return Err(worker.refuse(request, b, Access::Write.into(), None, Errno::XDEV));
+        let write = Access::Write.into();
+        return Err(worker.refuse_for(Refusal::Granted, request, b, write, Errno::XDEV));
     }
     let is_renamed = is(object, FileType::Symlink) && a != b;
     if is_renamed { may_be_link(worker, request, b) } else { Ok(()) }

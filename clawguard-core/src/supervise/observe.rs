@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::io::Errno;
 
 use crate::access::AccessSet;
+use crate::journal::Refusal;
 use crate::path::AbsPath;
 
 /// The bytes that all paths may take together, with [`PER_PATH`] for each.
@@ -43,6 +44,8 @@ pub struct Touched {
     pub path: AbsPath,
     /// What became of it.
     pub fate: Fate,
+    /// What the operation would have done, where it was denied for that.
+    pub refusal: Option<Refusal>,
     /// All that was asked.
     pub access: AccessSet,
     /// How often.
@@ -90,15 +93,20 @@ pub(super) struct Asked {
     pub(super) path: AbsPath,
     pub(super) access: AccessSet,
     pub(super) is_denied: bool,
+    pub(super) refusal: Option<Refusal>,
 }
 
 impl Asked {
     pub(super) fn allowed(path: AbsPath, access: AccessSet) -> Asked {
-        Asked { path, access, is_denied: false }
+        Asked { path, access, is_denied: false, refusal: None }
     }
 
     pub(super) fn denied(path: AbsPath, access: AccessSet) -> Asked {
-        Asked { path, access, is_denied: true }
+        Asked { path, access, is_denied: true, refusal: None }
+    }
+
+    pub(super) fn refused(path: AbsPath, access: AccessSet, refusal: Refusal) -> Asked {
+        Asked { path, access, is_denied: true, refusal: Some(refusal) }
     }
 }
 
@@ -111,6 +119,7 @@ pub(super) struct Call {
 
 #[derive(Debug, Default)]
 struct Entry {
+    refusal: Option<Refusal>,
     access: AccessSet,
     count: u64,
     operations: BTreeSet<&'static str>,
@@ -144,7 +153,17 @@ impl Observer {
         };
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let denied = call.asked.iter().any(|asked| asked.is_denied);
+        // No line of a policy would let this be done, so leave for its path is not wanted either.
+        let refused: BTreeSet<AbsPath> = call
+            .asked
+            .iter()
+            .filter(|asked| asked.refusal.is_some())
+            .map(|asked| asked.path.clone())
+            .collect();
         for asked in call.asked {
+            if asked.refusal.is_none() && refused.contains(&asked.path) {
+                continue;
+            }
             // What a denied call was allowed besides is wanted as well.
             let fate = match (asked.is_denied, denied) {
                 (true, _) => Fate::Denied,
@@ -164,6 +183,7 @@ impl Observer {
         let touched = state.entries.iter().map(|((path, fate), entry)| Touched {
             path: path.clone(),
             fate: *fate,
+            refusal: entry.refusal,
             access: entry.access,
             count: entry.count,
             operations: entry.operations.iter().map(|name| (*name).to_owned()).collect(),
@@ -189,6 +209,7 @@ impl State {
             self.bytes += cost;
         }
         let entry = self.entries.entry(key).or_default();
+        entry.refusal = entry.refusal.or(asked.refusal);
         entry.access = entry.access.union(asked.access);
         entry.count += 1;
         entry.operations.insert(operation);
@@ -221,6 +242,7 @@ impl Observed {
                 Fate::Denied => 1,
                 Fate::Failed => 2,
             });
+            out.bytes(one.refusal.map_or("", Refusal::word).as_bytes());
             out.bytes(one.access.to_string().as_bytes());
             out.number(one.count);
             out.number(one.operations.len() as u64);
@@ -252,6 +274,7 @@ impl Observed {
                 2 => Fate::Failed,
                 _ => return None,
             };
+            let refusal = Refusal::of_word(std::str::from_utf8(rest.bytes()?).ok()?);
             let access = AccessSet::parse(std::str::from_utf8(rest.bytes()?).ok()?).ok()?;
             let count = rest.number()?;
             let mut operations = BTreeSet::new();
@@ -262,7 +285,15 @@ impl Observed {
             for _ in 0..rest.number()? {
                 commands.insert(rest.bytes()?.to_vec());
             }
-            observed.touched.push(Touched { path, fate, access, count, operations, commands });
+            observed.touched.push(Touched {
+                path,
+                fate,
+                refusal,
+                access,
+                count,
+                operations,
+                commands,
+            });
         }
         for _ in 0..rest.number()? {
             let (from, to) = (rest.bytes()?, rest.bytes()?);
@@ -314,7 +345,8 @@ mod tests {
     use crate::access::Access;
 
     fn asked(path: &str, access: Access, is_denied: bool) -> Asked {
-        Asked { path: AbsPath::parse(path).unwrap(), access: access.into(), is_denied }
+        let (path, access) = (AbsPath::parse(path).unwrap(), access.into());
+        if is_denied { Asked::denied(path, access) } else { Asked::allowed(path, access) }
     }
 
     fn call(asked: Vec<Asked>) -> Call {

@@ -23,7 +23,7 @@ use super::walk::mode_allows;
 use super::{answer, handlers};
 use crate::access::{Access, AccessSet};
 use crate::decide::{Decider, RuleId, Verdict};
-use crate::journal::{Event, Journal, Kind as Logged, Outcome};
+use crate::journal::{Event, Journal, Kind as Logged, Outcome, Refusal};
 use crate::path::AbsPath;
 use crate::policy::Listen;
 use crate::sys::notify::Notification;
@@ -226,7 +226,38 @@ impl Worker {
     ) -> Errno {
         self.asked(path, access, Asked::denied);
         if self.shared.journal.wants(Logged::Denial) {
-            let outcome = Outcome::Denied { rule, errno: errno.raw_os_error() };
+            let outcome = Outcome::Denied { rule, errno: errno.raw_os_error(), refusal: None };
+            self.record(request, path, access, outcome);
+        }
+        errno
+    }
+
+    /// The same for what the rules allow, and what the operation would have done forbids.
+    pub(super) fn refuse_for(
+        &mut self,
+        refusal: Refusal,
+        request: &Request<'_>,
+        path: &AbsPath,
+        access: AccessSet,
+        errno: Errno,
+    ) -> Errno {
+        let rule = match refusal {
+            Refusal::Pinned => {
+                let state = self.decider.walk_exactly(path);
+                self.decider.pinned_by(state)
+            }
+            Refusal::Link
+            | Refusal::Gain
+            | Refusal::Contents
+            | Refusal::Granted
+            | Refusal::Device
+            | Refusal::Datagram
+            | Refusal::Address => None,
+        };
+        self.asked(path, access, |path, access| Asked::refused(path, access, refusal));
+        if self.shared.journal.wants(Logged::Denial) {
+            let errno = errno.raw_os_error();
+            let outcome = Outcome::Denied { rule, errno, refusal: Some(refusal) };
             self.record(request, path, access, outcome);
         }
         errno
@@ -236,7 +267,12 @@ impl Worker {
     pub(super) fn refuse_unnamed(&self, request: &Request<'_>, what: String) -> Errno {
         let errno = Errno::ACCESS;
         if self.shared.journal.wants(Logged::Denial) {
-            let outcome = Outcome::Denied { rule: None, errno: errno.raw_os_error() };
+            let refusal = match request.call.name {
+                "socket" | "socketpair" => Refusal::Datagram,
+                _ => Refusal::Address,
+            };
+            let errno = errno.raw_os_error();
+            let outcome = Outcome::Denied { rule: None, errno, refusal: Some(refusal) };
             self.record_as(request, what.into_bytes().into(), Access::Write.into(), outcome);
         }
         errno

@@ -211,7 +211,7 @@ mod tests {
         let real = AbsPath::parse("/w/s").unwrap();
         let decision = policy.decider().decide(&real);
         let path = b"/w/s".to_vec();
-        let question = Question { given: path.clone(), absolute: path, real, decision };
+        let question = Question { given: path.clone(), absolute: path, real, decision, pin: None };
         let said = |agreement: Agreement| {
             let act = Some(Act::OpenToRead);
             let outcome = Some(Outcome::Worked);

@@ -11,11 +11,12 @@ use std::io::{BufRead, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use clawguard_core::{
-    AbsPath, Access, Decider, Decision, Host, KernelSupport, Links, ResolvedPolicy,
-    without_capabilities,
+    AbsPath, Access, Decider, Decision, Host, KernelSupport, Links, Refusal, ResolvedPolicy,
+    RuleId, without_capabilities,
 };
 
 use self::answer::{Answer, Others};
+use self::outside::{Other, Who};
 use self::probe::{Asking, Comparison, Probe, Probed};
 use crate::cli::{CheckArguments, Cli};
 use crate::exit::{Exit, Failure};
@@ -32,6 +33,8 @@ struct Question {
     absolute: Vec<u8>,
     real: AbsPath,
     decision: Decision,
+    /// The rule because of which a directory here can be neither removed nor moved.
+    pin: Option<RuleId>,
 }
 
 pub(crate) fn check(cli: &Cli, arguments: &CheckArguments) -> Result<Exit, Failure> {
@@ -125,20 +128,34 @@ impl Check<'_> {
         let decision = self.decider.decide(&real);
         let asked = arguments.access.unwrap_or_default();
         self.denied |= asked.iter().any(|access| !decision.verdict(access).is_allowed());
-        self.waiting.push(Question { given: path.to_vec(), absolute, real, decision });
+        let pin = self.decider.pin(&real).filter(|_| real.as_path().is_dir());
+        self.waiting.push(Question { given: path.to_vec(), absolute, real, decision, pin });
         Ok(())
     }
 }
 
 /// Who else denies, for each access that the law allows. To be asked without capabilities.
-fn others(questions: &[Question]) -> Vec<Others> {
+fn others(policy: &ResolvedPolicy, questions: &[Question]) -> Vec<Others> {
     let of = |question: &Question| {
         Access::ALL.map(|access| {
             let is_allowed = question.decision.verdict(access).is_allowed();
-            is_allowed.then(|| outside::find(&question.real, access)).flatten()
+            let other =
+                || outside::find(&question.real, access).or_else(|| pin(policy, question, access));
+            is_allowed.then(other).flatten()
         })
     };
     questions.iter().map(of).collect()
+}
+
+/// That a directory cannot be removed although it may be changed.
+fn pin(policy: &ResolvedPolicy, question: &Question, access: Access) -> Option<Other> {
+    let rule = policy.rule(question.pin.filter(|_| access == Access::Write)?);
+    let reason = Refusal::Pinned.reason();
+    let text = format!(
+        "it can be neither removed nor moved: {reason} (`{}`, {})",
+        rule.pattern, rule.origin
+    );
+    Some(Other { who: Who::Pin, path: question.real.clone(), text })
 }
 
 fn tell(
@@ -147,7 +164,7 @@ fn tell(
     questions: &[Question],
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    let others = without_capabilities(|| others(questions))?;
+    let others = without_capabilities(|| others(policy, questions))?;
     for (question, others) in questions.iter().zip(&others) {
         Answer { policy, question, others, probed: None }.write(arguments, out)?;
     }
@@ -177,8 +194,8 @@ fn probe_all(
     let outcomes = plan.attempt(probe::attempts(&trials))?;
     let comparison =
         Comparison { probe: &probe, trials: &trials, shortfalls: &shortfalls, outcomes };
-    let (others, all) = without_capabilities(|| (others(questions), comparison.all()))?;
     let policy = plan.policy();
+    let (others, all) = without_capabilities(|| (others(policy, questions), comparison.all()))?;
     for ((question, others), probed) in questions.iter().zip(&others).zip(&all) {
         Answer { policy, question, others, probed: Some(probed) }.write(arguments, out)?;
     }

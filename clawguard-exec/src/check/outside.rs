@@ -41,6 +41,8 @@ pub(super) enum Who {
     Busy,
     /// Another security module, as far as one can tell.
     Module,
+    /// The directory is pinned.
+    Pin,
     /// An error that says it all.
     Other,
 }
@@ -60,6 +62,7 @@ impl Who {
             Who::Sticky => "sticky",
             Who::Busy => "busy",
             Who::Module => "security_module",
+            Who::Pin => "pin",
             Who::Other => "other",
         }
     }

@@ -97,6 +97,8 @@ pub(crate) struct Request {
     pub(crate) access: AccessSet,
     /// None: nothing allows it, or the operation was refused for what it would have done.
     pub(crate) rule: Option<Rule>,
+    /// What it would have done: a word of [`Refusal`](clawguard_core::Refusal), or of a later version.
+    pub(crate) refused: Option<Box<str>>,
     pub(crate) errno: Option<i32>,
     /// How many requests this line stands for.
     pub(crate) count: u64,
@@ -157,6 +159,7 @@ struct Wire {
     path_base64: Option<String>,
     access: Option<String>,
     rule: Option<WireRule>,
+    refused: Option<String>,
     version: Option<String>,
     policy: Option<String>,
     policy_base64: Option<String>,
@@ -202,6 +205,7 @@ impl Wire {
                 origin: rule.origin,
                 line: rule.line,
             }),
+            refused: self.refused.map(String::into_boxed_str),
             errno: self.errno,
             count: self.count.unwrap_or(1),
             arguments: all_bytes(self.arguments, self.arguments_base64),

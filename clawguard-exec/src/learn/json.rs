@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 
 use clap::ValueEnum;
-use clawguard_core::Touched;
+use clawguard_core::{Refusal, Touched};
 use serde::Serialize;
 
 use super::Learned;
@@ -53,6 +53,8 @@ struct Proposed {
 
 #[derive(Serialize)]
 struct Seen {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'static str>,
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_base64: Option<String>,
@@ -95,6 +97,7 @@ impl From<&Touched> for Seen {
     fn from(touched: &Touched) -> Seen {
         let (path, path_base64) = text(touched.path.as_bytes());
         Seen {
+            refused: touched.refusal.map(Refusal::word),
             path,
             path_base64,
             access: touched.access.to_string(),
@@ -115,6 +118,7 @@ impl From<&Refused> for NotProposed {
         let wanted = &refused.wanted;
         let (path, path_base64) = text(wanted.path.as_bytes());
         let seen = Seen {
+            refused: None,
             path,
             path_base64,
             access: wanted.access.to_string(),

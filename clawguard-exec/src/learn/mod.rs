@@ -165,7 +165,9 @@ impl Material {
         for touched in observed.touched {
             match touched.fate {
                 Fate::Allowed => wanted.push(of(touched)),
-                Fate::Denied if is_denied(&mut decider, &touched) => wanted.push(of(touched)),
+                Fate::Denied if touched.refusal.is_none() && is_denied(&mut decider, &touched) => {
+                    wanted.push(of(touched));
+                }
                 Fate::Denied => odd.push(touched),
                 Fate::Failed => failed.push(touched),
             }

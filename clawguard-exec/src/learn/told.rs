@@ -86,7 +86,8 @@ pub(super) fn refused(learned: &Learned) {
     let odd: Vec<&Touched> = learned.odd.iter().collect();
     lines("denied whatever the policy says", &odd, |one| {
         let operations: Vec<&str> = one.operations.iter().map(String::as_str).collect();
-        format!("{} {} ({})", one.access, one.path, operations.join(", "))
+        let why = one.refusal.map_or_else(String::new, |refusal| format!(": {}", refusal.reason()));
+        format!("{} {} ({}){why}", one.access, one.path, operations.join(", "))
     });
     let moves: Vec<_> = learned.proposal.moves.iter().collect();
     lines(

@@ -23,6 +23,7 @@ pub(super) struct Same {
     pub(super) path: Box<[u8]>,
     pub(super) access: AccessSet,
     pub(super) rule: Option<Rc<Rule>>,
+    pub(super) refused: Option<Box<str>>,
     pub(super) errno: Option<i32>,
     pub(super) arguments: Vec<Box<[u8]>>,
 }
@@ -121,6 +122,7 @@ impl Fold {
             path: request.path.clone(),
             access: request.access,
             rule: request.rule.as_ref().map(|rule| self.rule(rule)),
+            refused: request.refused.clone(),
             errno: request.errno,
             arguments: request.arguments.clone(),
         }

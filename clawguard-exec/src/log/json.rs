@@ -57,6 +57,8 @@ struct RequestOf<'a> {
     path_base64: Option<String>,
     access: String,
     rule: Option<RuleOf<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -135,6 +137,7 @@ fn requests<'a>(same: &'a Same, seen: Seen) -> Row<'a> {
             path_base64,
             access: same.access.to_string(),
             rule: same.rule.as_deref().map(rule_of),
+            refused: same.refused.as_deref(),
         }),
         errno: same.errno,
         count: Some(seen.count),
@@ -156,6 +159,7 @@ fn request_of(request: &Request) -> RequestOf<'_> {
         path_base64,
         access: request.access.to_string(),
         rule: request.rule.as_ref().map(rule_of),
+        refused: request.refused.as_deref(),
     }
 }
 

@@ -11,7 +11,7 @@ use clawguard_core::{AbsPath, AccessSet, escape};
 
 use super::clock::Clock;
 use super::fold::{Entry, Same, Seen};
-use super::reason::reason;
+use super::reason;
 use super::sessions::{Session, Sessions, cut, short};
 use crate::journal::{Event, Record, Request, RequestKind};
 use crate::known::Secrets;
@@ -106,7 +106,7 @@ impl Words<'_> {
                 &same.path,
                 same.access,
                 &same.arguments,
-                &reason(same.kind, &same.operation, same.rule.as_deref(), same.errno),
+                &reason::of_same(same),
             ),
         }
     }
@@ -162,7 +162,7 @@ impl Words<'_> {
     }
 
     fn following(&mut self, time: String, kind: RequestKind, request: &Request) -> Cells {
-        let why = reason(kind, &request.operation, request.rule.as_ref(), request.errno);
+        let why = reason::of_request(kind, request);
         Cells {
             time,
             count: if request.count > 1 { format!("{}x", request.count) } else { String::new() },

@@ -33,6 +33,10 @@ impl Denied {
     /// Hears of a line; only denials of a path that a policy could name matter.
     fn add(&mut self, record: &Record) {
         let Event::Request(RequestKind::Denied, request) = &record.event else { return };
+        // No line would allow what was refused for what it would have done.
+        if request.refused.is_some() {
+            return;
+        }
         let Ok(path) = AbsPath::parse(&request.path) else { return };
         self.sessions.insert(record.session.clone());
         let wanted = self.paths.entry(path.clone()).or_insert(Wanted {

@@ -10,6 +10,7 @@ mod diff;
 mod dotenv;
 mod edit;
 mod names;
+mod option;
 mod places;
 mod present;
 mod prove;
@@ -25,6 +26,7 @@ use clawguard_core::{
 };
 
 pub(crate) use self::edit::Edited;
+pub(crate) use self::option::{Asked, option};
 pub(crate) use self::present::Present;
 pub(crate) use self::spell::{entry, pattern};
 use crate::exit::Failure;

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use super::super::clock::Clock;
 use super::super::fold::{Entry, Same, Seen};
 use super::super::list::Words;
-use super::super::reason::reason;
+use super::super::reason::of_same;
 use super::super::sessions::{Session, Sessions, short};
 use super::super::stats::Stats;
 use super::markup::Markup;
@@ -63,7 +63,7 @@ fn denial(page: &mut Markup, words: &mut Words<'_>, same: &Same, seen: Seen, ses
         page.raw("<span class=\"what\">").text(what).raw("</span>");
     }
     page.raw("</td><td class=\"why\" data-label=\"Why\">");
-    page.text(&reason(same.kind, &same.operation, same.rule.as_deref(), same.errno));
+    page.text(&of_same(same));
     page.raw("</td><td data-label=\"Run\">");
     if let Some(command) = sessions.command(&same.session) {
         page.raw("<code>").name(command).raw("</code> ");
