@@ -59,6 +59,11 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
         "security:\n  network:\n    listne: any\n",
         &["policy.yaml:3:5: ", "`listne`", "`listen`"],
     );
+    let netwrok = "security:\n  file_access:\n  netwrok: { listen: loopback }\n";
+    refused(netwrok, &["policy.yaml:3:3: ", "`netwrok`", "`network`"]);
+    refused("security:\n  enviroment: {}\n", &["policy.yaml:2:3: ", "`environment`"]);
+    refused("security:\nlogging:\n  log_denial: no\n", &["policy.yaml:3:3: ", "`log_denials`"]);
+    refused("file_access:\n  allowed_paths: []\n", &["policy.yaml:1:1: ", "`security`"]);
     refused(paths("{ path: /a, acces: r }"), &["policy.yaml:4:21: ", "`acces`", "`access`"]);
 }
 
@@ -74,9 +79,14 @@ fn an_unknown_preset_is_named_with_the_nearest_shipped_one() {
 fn keys_of_others_are_left_alone() {
     let world = World::mine();
     let text = "gateway: { port: 1 }\nsecurity:\n  other: { x: [1] }\n  file_access: { presets: [system], allowed_paths: ['~/work'] }\nlogging: { log_level: debug }\n";
-    world.write("~/policy.yaml", text);
-    world.confined().command(["touch", "started"]).works();
+    // OpenClaw's own file has keys of its own everywhere, another only beside our sections.
+    world.write("~/.openclaw/config.yaml", text);
+    world.shim_with(["-q"]).command(["touch", "started"]).works();
     assert!(world.has("~/work/started"));
+    let text = "gateway: { port: 1 }\nx-work: &w ~/work\nsecurity:\n  file_access: { presets: [system], allowed_paths: [*w] }\n";
+    world.write("~/policy.yaml", text);
+    let ran = world.confined().command(["touch", "again"]).works();
+    assert!(world.has("~/work/again") && !ran.stderr.contains("warning"), "{ran:#?}");
 }
 
 #[test]

@@ -75,10 +75,10 @@ fn a_closed_standard_error_stops_nothing() {
 }
 
 #[test]
-fn a_key_that_looks_like_ours_is_warned_of() {
+fn a_key_that_looks_like_ours_is_warned_of_in_openclaws_own_file() {
     let world = World::mine();
     let text = "security:\n  file_acess: { allowed_paths: ['/'] }\n  file_access: { presets: [system], allowed_paths: ['~/work'] }\n";
-    world.write("~/policy.yaml", text);
-    let ran = world.confined().command(["true"]).works();
-    ran.says(["policy.yaml:2:3", "`file_acess`", "`file_access`"]);
+    world.write("~/.openclaw/config.yaml", text);
+    let ran = world.shim_with(["-q"]).command(["true"]).works();
+    ran.says(["config.yaml:2:3", "`file_acess`", "`file_access`"]);
 }

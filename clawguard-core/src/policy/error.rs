@@ -50,6 +50,12 @@ pub enum MistakeKind {
         /// The nearest known key.
         nearest: Option<String>,
     },
+    /// A key of ours at the top level, where it would mean nothing.
+    #[error("`{key}` means nothing at the top level; it belongs into {}", section_of(.key))]
+    Misplaced {
+        /// The key.
+        key: String,
+    },
     /// A key that is there twice, of which one would be lost.
     #[error("the key `{key}` is there twice in `{section}`")]
     Duplicate {
@@ -126,6 +132,10 @@ pub enum MistakeKind {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+fn section_of(key: &str) -> &'static str {
+    if key == "file_access" { "`security`" } else { "`security.file_access`" }
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {

@@ -219,7 +219,7 @@ logging:
   somebody_elses: 7
 other: [1, 2]
 "#,
-            "p.yaml",
+            "/h/.openclaw/config.yaml",
         )
         .unwrap();
         assert_eq!(policy.rules().len(), 5);
@@ -275,19 +275,40 @@ other: [1, 2]
         let policy = Policy::parse(text, "p.yaml").unwrap();
         assert!(policy.rules().is_empty());
         assert_eq!(policy.presets.as_deref(), Some(&[][..]));
-        let policy =
-            Policy::parse("gateway: {port: 1}\nsecurity: {audit: on}\n", "p.yaml").unwrap();
+        let policy = Policy::parse("gateway: {port: 1}\nx-paths: [1]\n", "p.yaml").unwrap();
         assert!(!policy.has_file_access());
+        let text = "gateway: {port: 1}\nsecurity: {audit: on}\nlogging: {level: 3}\n";
+        let policy = Policy::parse(text, "/h/.openclaw/config.yaml").unwrap();
+        assert!(policy.warnings().iter().all(|warning| warning.contains("no `security.file")));
     }
 
     #[test]
-    fn a_misspelt_section_is_warned_about_since_it_would_be_lost() {
-        let policy = Policy::parse("security: {file_acess: {}}", "p.yaml").unwrap();
+    fn in_openclaws_own_file_a_misspelt_section_is_warned_about() {
+        let text = "security: {file_acess: {}}";
+        let policy = Policy::parse(text, "/h/.openclaw/config.yaml").unwrap();
         assert!(
             policy.warnings()[0].contains("did you mean `file_access`?"),
             "{:?}",
             policy.warnings()
         );
+    }
+
+    #[test]
+    fn a_misspelt_key_of_our_sections_is_a_mistake() {
+        for (text, place, near) in [
+            ("security: {file_acess: {}}", "p.yaml:1:12: ", "did you mean `file_access`?"),
+            ("security:\n  netwrok: {listen: loopback}\n", "p.yaml:2:3: ", "`network`?"),
+            ("security:\n  enviroment: {}\n", "p.yaml:2:3: ", "`environment`?"),
+            ("security: {quite_another: 1}", "p.yaml:1:12: ", "unknown key `quite_another`"),
+            ("logging: {log_denial: false}", "p.yaml:1:11: ", "`log_denials`?"),
+            ("secruity: {}", "p.yaml:1:1: ", "`security`?"),
+            ("loging: {}", "p.yaml:1:1: ", "`logging`?"),
+            ("file_access: {}", "p.yaml:1:1: ", "belongs into `security`"),
+            ("allowed_paths: []", "p.yaml:1:1: ", "belongs into `security.file_access`"),
+        ] {
+            let error = Policy::parse(text, "p.yaml").unwrap_err().to_string();
+            assert!(error.starts_with(place) && error.contains(near), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The keys of a policy file and of a preset: a tree of YAML in, a [`Document`] out.
 //!
-//! Every mistake is collected, so that one run shows them all. Keys outside our sections belong to others.
+//! Every mistake is collected, so that one run shows them all. `security` and `logging` are ours, but in OpenClaw's own
+//! file; every other key belongs to others.
 
 #![forbid(unsafe_code)]
 
@@ -82,6 +83,11 @@ struct Reader {
     room: Option<usize>,
 }
 
+const TOP: &str = "the policy";
+
+/// Keys that mean nothing at the top level, where they would protect nothing.
+const BELONGS_INSIDE: [&str; 4] = ["file_access", "presets", "allowed_paths", "blocked_paths"];
+
 const FILE_ACCESS: &str = "security.file_access";
 const ENVIRONMENT: &str = "security.environment";
 const NETWORK: &str = "security.network";
@@ -126,10 +132,10 @@ impl Reader {
 
     fn document(&mut self, root: &Node, document: &mut Document) {
         let is_preset = matches!(self.source, Source::Preset(_));
-        for (key, name, node) in self.entries(root, "the policy", "the policy") {
+        for (key, name, node) in self.entries(root, TOP, TOP) {
             match (name.as_str(), is_preset) {
                 ("security", _) => self.security(&node, document),
-                ("logging", false) => self.logging(&node, &mut document.logging),
+                ("logging", false) => self.logging(&node, document),
                 ("name", true) => document.preset.name = self.text("name", &node),
                 ("description", true) => {
                     document.preset.description = self.text("description", &node)
@@ -155,7 +161,7 @@ impl Reader {
                     ],
                 ),
                 (_, false) => {
-                    self.near_miss(key.at, &name, "the policy", &["security", "logging"], document);
+                    self.foreign(key.at, &name, TOP, &["security", "logging"], document);
                 }
             }
         }
@@ -170,7 +176,7 @@ impl Reader {
                 }
                 "environment" => self.environment(&node, &mut document.environment),
                 "network" => self.network(&node, document),
-                _ => self.near_miss(
+                _ => self.foreign(
                     key.at,
                     &name,
                     "security",
@@ -463,6 +469,33 @@ impl Reader {
         self.mistake(at, MistakeKind::UnknownKey { key: key.to_owned(), section, nearest });
     }
 
+    /// A key that is none of ours. In a section that is ours it is a mistake; beside our sections, and in a file that
+    /// another program owns, it is somebody else's, unless a policy would silently be lost.
+    fn foreign(
+        &mut self,
+        at: Position,
+        key: &str,
+        section: &'static str,
+        known: &[&str],
+        document: &mut Document,
+    ) {
+        let is_section = section != TOP;
+        match (self.is_of_openclaw(), is_section) {
+            (true, _) => self.near_miss(at, key, section, known, document),
+            (false, true) => self.unknown(at, key, section, known),
+            (false, false) if close(key, known).is_some() => self.unknown(at, key, section, known),
+            (false, false) if BELONGS_INSIDE.contains(&key) => {
+                self.mistake(at, MistakeKind::Misplaced { key: key.to_owned() });
+            }
+            (false, false) => {}
+        }
+    }
+
+    /// Is it the file that OpenClaw keeps its own settings in?
+    fn is_of_openclaw(&self) -> bool {
+        matches!(&self.source, Source::File(file) if file.ends_with(".openclaw/config.yaml"))
+    }
+
     /// Somebody else's key, unless it is so near to one of ours that a policy would silently be lost.
     fn near_miss(
         &mut self,
@@ -472,8 +505,7 @@ impl Reader {
         known: &[&str],
         document: &mut Document,
     ) {
-        let close =
-            known.iter().copied().find(|known| strsim::damerau_levenshtein(key, known) <= 2);
+        let close = close(key, known);
         if let Some(close) = close {
             let kind = MistakeKind::UnknownKey {
                 key: key.to_owned(),
@@ -483,4 +515,9 @@ impl Reader {
             document.near_misses.push(Mistake { origin: self.origin(at), kind });
         }
     }
+}
+
+/// The known key that this one is two letters away from at most.
+fn close<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+    known.iter().copied().find(|known| strsim::damerau_levenshtein(key, known) <= 2)
 }

@@ -79,17 +79,22 @@ fn remarks_warnings_and_a_second_policy_are_told() {
         &world,
         "allowed_paths: ['~/work', '~/nowhere', '~/.ssh']\nblocked_paths: ['~/.ssh']",
     );
-    let text = world.read(POLICY) + "  netwrok: { listen: loopback }\n";
-    world.write(POLICY, text);
     world.write("~/.openclaw/config.yaml", "security: { file_access: { allowed_paths: [] } }\n");
     let remarks = found(&world, "policy-remark");
     let reasons = remarks.iter().map(|row| row["reason"].as_str().unwrap());
     let kinds = reasons.map(|reason| reason.split(':').next().unwrap().to_owned());
     let kinds: std::collections::BTreeSet<String> = kinds.collect();
     assert!(kinds.contains("missing") && kinds.contains("shadowed"), "{remarks:#?}");
+    assert_eq!(subjects(&world, "policy-shadowed"), set(["~/.openclaw/config.yaml"]));
+    let text = world.read(POLICY) + "  netwrok: { listen: loopback }\n";
+    world.write(POLICY, &text);
+    let error = one(&world, "policy-error");
+    assert!(error["reason"].as_str().unwrap().contains("`network`"), "{error:#}");
+    // In OpenClaw's own file it could be OpenClaw's.
+    std::fs::remove_file(world.path(POLICY)).unwrap();
+    world.write("~/.openclaw/config.yaml", &text);
     let warning = one(&world, "policy-warning");
     assert!(warning["reason"].as_str().unwrap().contains("`network`"), "{warning:#}");
-    assert_eq!(subjects(&world, "policy-shadowed"), set(["~/.openclaw/config.yaml"]));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The section `logging`, which is shared with others, and in it `on_denied`: a command, or a map that says for which
+//! The section `logging`, and in it `on_denied`: a command, or a map that says for which
 //! denials and how often.
 
 #![forbid(unsafe_code)]
@@ -9,7 +9,7 @@ use super::{Document, Reader};
 use crate::path::escape;
 use crate::policy::error::{MistakeKind, nearest};
 use crate::policy::rule::{Effect, Origin};
-use crate::policy::settings::{AlertOn, Logging, OnDenied, duration, size};
+use crate::policy::settings::{AlertOn, OnDenied, duration, size};
 use crate::policy::yaml::{Node, Value};
 
 const LOGGING: &str = "logging";
@@ -20,8 +20,17 @@ const MOST: usize = 100;
 const COMPARED: usize = 1000;
 
 impl Reader {
-    pub(super) fn logging(&mut self, node: &Node, logging: &mut Logging) {
-        for (_, name, node) in self.entries(node, LOGGING, LOGGING) {
+    pub(super) fn logging(&mut self, node: &Node, document: &mut Document) {
+        const KEYS: [&str; 6] = [
+            "log_denials",
+            "log_file_access",
+            "log_commands",
+            "max_size",
+            "retention",
+            "on_denied",
+        ];
+        for (key, name, node) in self.entries(node, LOGGING, LOGGING) {
+            let logging = &mut document.logging;
             match name.as_str() {
                 "log_file_access" => logging.file_access = self.flag(&name, &node),
                 "log_commands" => logging.commands = self.flag(&name, &node),
@@ -35,8 +44,7 @@ impl Reader {
                     None => self.wrong_type(&name, &node, "a time such as `30d`"),
                 },
                 "on_denied" => logging.on_denied = self.on_denied(&node),
-                // The section is shared with others: their keys are theirs.
-                _ => {}
+                _ => self.foreign(key.at, &name, LOGGING, &KEYS, document),
             }
         }
     }
