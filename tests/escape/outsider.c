@@ -1,12 +1,13 @@
 /* The process outside, which no attempt may touch. `outsider HOME NAME` keeps secrets: in its environment (OUTSIDER_CANARY)
  * and its memory, in the user's keyring, in the queue of a terminal (OUTSIDER_TYPED; `work/terminal` names it), and
- * `secret/key` as descriptor 20. Its working directory is `secret`. It listens on sockets: `secret/stream`,
+ * `secret/key` as descriptor 20. Its working directory is `secret`. It has the POSIX message queue /NAME. It listens on sockets: `secret/stream`,
  * `secret/seqpacket`, `secret/dgram`, `work/locked/stream` and the abstract NAME-stream and NAME-dgram greet with
  * OUTSIDER_SOCKET; `work/stream` and `work/seqpacket` are allowed and greet with "neighbour". It says `ready ADDRESS`.
  * When its standard input ends, it prints what has happened to it, a line each, and then `alive`. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -87,6 +88,14 @@ static void look(struct state *at)
     }
 }
 
+/* A name with its own in it. */
+static const char *text(const char *format)
+{
+    static char bytes[256];
+    snprintf(bytes, sizeof bytes, format, name);
+    return bytes;
+}
+
 static struct termios plain;
 
 /* A terminal of the owner's: somebody has typed a secret into it, which nobody has read yet. */
@@ -129,6 +138,31 @@ static void look_at_terminal(int master)
         note("terminal", strstr(bytes, "claw") ? "typed" : "written");
     if (tcgetattr(slave, &now) != 0 || memcmp(&now, &plain, sizeof now) != 0)
         note("terminal", "settings");
+}
+
+/* Its own queue of messages; those of one user share a quota, so it is small. */
+static void keep_queue(void)
+{
+    struct mq_attr small = {.mq_maxmsg = 1, .mq_msgsize = 16};
+    mqd_t queue = mq_open(text("/%s"), O_RDWR | O_CREAT | O_EXCL, 0600, &small);
+    if (queue >= 0)
+        mq_close(queue);
+    else if (errno != ENOSYS)
+        die("a message queue");
+}
+
+/* Is it still there, empty, and is there another beside it? */
+static void look_at_queues(void)
+{
+    mqd_t queue = mq_open(text("/%s"), O_RDONLY | O_NONBLOCK);
+    struct mq_attr now;
+    if (queue < 0 && errno != ENOSYS)
+        note("queue", "removed");
+    else if (queue >= 0 && mq_getattr(queue, &now) == 0 && now.mq_curmsgs != 0)
+        note("queue", "written");
+    mq_unlink(text("/%s"));
+    if (mq_unlink(text("/%s-left")) == 0)
+        note("queue", "left");
 }
 
 struct listener {
@@ -188,6 +222,7 @@ int main(int count, char **words)
     if (dup2(open(path, O_RDONLY), OPEN_SECRET) < 0)
         die(path);
     int master = sit_behind_a_terminal(getenv("OUTSIDER_TYPED"));
+    keep_queue();
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
@@ -224,6 +259,7 @@ int main(int count, char **words)
             break;
     }
     look_at_terminal(master);
+    look_at_queues();
     look(&after);
     if (memcmp(before.limits, after.limits, sizeof before.limits) != 0)
         note("changed", "limits");

@@ -56,6 +56,9 @@ pub(crate) enum Forbidden {
     /// A Landlock domain of the target's own: a supervisor that performs its calls stands outside it, so a sandbox
     /// that believes in it would be none. Refused only where there is a supervisor.
     InnerLandlock,
+    /// POSIX message queues: the kernel makes and removes them by a name that no path of a policy leads to, and Landlock
+    /// is asked only when a queue is opened, after it was made; of `mq_unlink` it is never asked (ipc/mqueue.c).
+    MessageQueues,
     /// Calls that Linux no longer has, in case an out-of-tree module brings one back.
     Retired,
 }
@@ -79,6 +82,7 @@ impl Forbidden {
             Forbidden::TerminalInput => "terminal input",
             Forbidden::FileAttributes => "files changed through read-only descriptors",
             Forbidden::InnerLandlock => "a Landlock sandbox inside this one",
+            Forbidden::MessageQueues => "POSIX message queues",
             Forbidden::Retired => "retired calls",
         }
     }
@@ -291,6 +295,7 @@ const KEYRINGS: &[Denial] = &[always(Forbidden::Keyrings, Errno::Eperm)];
 const FANOTIFY: &[Denial] = &[always(Forbidden::Fanotify, Errno::Eperm)];
 const USERFAULTFD: &[Denial] = &[always(Forbidden::Userfaultfd, Errno::Eperm)];
 const FILE_ATTRIBUTES: &[Denial] = &[always(Forbidden::FileAttributes, Errno::Eacces)];
+const MESSAGE_QUEUES: &[Denial] = &[always(Forbidden::MessageQueues, Errno::Eacces)];
 /// As if the kernel had none: whoever wants a sandbox then knows that there is none.
 const INNER_LANDLOCK: &[Denial] = &[always(Forbidden::InnerLandlock, Errno::Enosys)];
 const RETIRED: &[Denial] = &[always(Forbidden::Retired, Errno::Enosys)];
@@ -359,6 +364,8 @@ pub(super) const ROWS: &[Syscall] = &[
     both("fanotify_mark", 301, 263, denied(FANOTIFY)),
     both("userfaultfd", 323, 282, denied(USERFAULTFD)),
     both("file_setattr", 469, 469, denied(FILE_ATTRIBUTES)),
+    both("mq_open", 240, 180, denied(MESSAGE_QUEUES)),
+    both("mq_unlink", 241, 181, denied(MESSAGE_QUEUES)),
     both("landlock_create_ruleset", 444, 444, denied(INNER_LANDLOCK)),
     both("landlock_restrict_self", 446, 446, denied(INNER_LANDLOCK)),
     x86("_sysctl", 156, denied(RETIRED)),

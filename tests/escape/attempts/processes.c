@@ -4,6 +4,7 @@
 #include "children.h"
 
 #include <linux/kcmp.h>
+#include <mqueue.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -336,5 +337,34 @@ ATTEMPT(zombie_in_proc, .user = "a zombie has no memory", .root = "a zombie has 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         spill(open(text("/proc/%d/%s", (int)child, files[i]), O_RDONLY));
     waitpid(child, NULL, 0);
+    neighbour_reads("note");
+}
+
+/* Queues of messages have names of their own, which all processes of a user share: the outsider's is that of the tree. */
+static const char *queue(const char *end)
+{
+    return text("/%s%s", strrchr(root, '/') + 1, end);
+}
+
+static struct mq_attr small = {.mq_maxmsg = 1, .mq_msgsize = 16};
+
+ATTEMPT(queue_of_the_outsider_removed, .expect = "EACCES", .with = OUTSIDER)
+{
+    report(syscall(SYS_mq_unlink, queue("") + 1));
+    neighbour_reads("note");
+}
+
+ATTEMPT(queue_of_the_outsider_written, .expect = "EACCES", .with = OUTSIDER)
+{
+    int fd = (int)report(mq_open(queue(""), O_WRONLY | O_NONBLOCK));
+    if (fd >= 0)
+        mq_send(fd, "x", 1, 0);
+    neighbour_reads("note");
+}
+
+/* The kernel makes the queue, and only then asks whether it may be opened. */
+ATTEMPT(queue_left_behind, .expect = "EACCES", .with = OUTSIDER)
+{
+    report(mq_open(queue("-left"), O_WRONLY | O_CREAT, 0600, &small));
     neighbour_reads("note");
 }
