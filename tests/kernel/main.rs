@@ -7,6 +7,7 @@
 mod descriptors;
 mod environment;
 mod files;
+mod groups;
 mod guards;
 mod jobs;
 mod links;

@@ -88,12 +88,12 @@ impl Traps {
     pub(super) fn trap(self, call: &Syscall) -> Trap {
         match &call.disposition {
             Disposition::Free(_) => Trap::Never,
-            Disposition::Judged(judged) => self.judged(judged),
+            Disposition::Judged(judged) => self.judged(call.name, judged),
             Disposition::Denied(denials) => denied(call.name, denials),
         }
     }
 
-    fn judged(self, judged: &Judged) -> Trap {
+    fn judged(self, name: &str, judged: &Judged) -> Trap {
         match judged.family {
             Family::Open => only(self.opens, opening(judged)),
             Family::Entry => Trap::Always,
@@ -111,6 +111,7 @@ impl Traps {
                 Held::Moot => only(self.listens, Trap::Always),
             },
             Family::Exec => only(self.execs, Trap::Always),
+            Family::Process if name == "setpgid" => joining(),
             Family::Process => hiding(),
         }
     }
@@ -145,8 +146,8 @@ impl Traps {
         }
         rows.push(row(
             "process",
-            "hiding memory (PR_SET_DUMPABLE), the other end of a pseudo-terminal (TIOCGPTPEER), limits and scheduling \
-             of a process that is named by its number",
+            "hiding memory (PR_SET_DUMPABLE), the other end of a pseudo-terminal (TIOCGPTPEER), process groups \
+             (setpgid, TIOCSPGRP), limits and scheduling of a process that is named by its number",
         ));
         rows
     }
@@ -217,8 +218,14 @@ fn hiding() -> Trap {
     Trap::When(hides.map(|hides| vec![option, hides]).to_vec())
 }
 
+/// `setpgid(PID, GROUP)`: with 0 the group is a new one, or the process's own.
+fn joining() -> Trap {
+    Trap::When(vec![vec![masked(1, u32::MAX, Is::Other(0))]])
+}
+
 /// Denied calls are refused by the filter, but for those that name a process. `ioctl` is denied for certain requests,
-/// and stops at one more: the other end of a pseudo-terminal is opened by no path.
+/// and stops at two more: the other end of a pseudo-terminal is opened by no path, and the group that a terminal is
+/// given to may be an outsider's.
 fn denied(name: &str, denials: &[Denial]) -> Trap {
     let mut alternatives: Vec<Vec<Check>> = Vec::new();
     for denial in denials.iter().filter(|denial| is_answered_by_supervisor(denial)) {
@@ -234,7 +241,8 @@ fn denied(name: &str, denials: &[Denial]) -> Trap {
         alternatives.extend(choices);
     }
     if name == "ioctl" {
-        alternatives.push(vec![equal(1, constants::TIOCGPTPEER.value)]);
+        let requests = [constants::TIOCGPTPEER, constants::TIOCSPGRP];
+        alternatives.extend(requests.map(|request| vec![equal(1, request.value)]));
     }
     if alternatives.is_empty() { Trap::Never } else { Trap::When(alternatives) }
 }

@@ -5,7 +5,9 @@
 use super::answer::Answered;
 use super::request::Request;
 use super::worker::Worker;
-use super::{attributes, entry, exec, metadata, moving, open, process, socket, xattr};
+use super::{
+    attributes, entry, exec, group, metadata, moving, open, process, socket, terminal, xattr,
+};
 
 /// Answers one kind of call.
 pub(super) type Handler = fn(&mut Worker, &Request<'_>) -> Answered;
@@ -36,7 +38,8 @@ pub(super) fn handler(name: &str) -> Option<Handler> {
         "listen" => socket::listen,
         "execve" | "execveat" => exec::exec,
         "prctl" => process::prctl,
-        "ioctl" => process::pseudo_terminal,
+        "ioctl" => terminal::ioctl,
+        "setpgid" => group::join,
         "sched_setparam" | "sched_setscheduler" | "sched_setaffinity" | "sched_setattr"
         | "prlimit64" => process::first_is_own,
         "setpriority" | "ioprio_set" => process::second_is_own,

@@ -15,6 +15,7 @@ mod entry;
 mod exec;
 mod floor;
 mod grants;
+mod group;
 mod handlers;
 mod lookup;
 mod members;

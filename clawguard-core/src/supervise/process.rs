@@ -3,26 +3,14 @@
 #![forbid(unsafe_code)]
 
 use rustix::io::Errno;
-use rustix::pty::OpenptFlags;
 
-use super::answer::{Answer, Answered, Copy, OnExec};
+use super::answer::{Answer, Answered};
 use super::request::Request;
 use super::worker::Worker;
 
 /// `prctl(PR_SET_DUMPABLE)` with anything but 1: who hides cannot be judged, so it is told that it did.
 pub(super) fn prctl(_: &mut Worker, request: &Request<'_>) -> Answered {
     if request.arguments[1] == 0 { Ok(Answer::Value(0)) } else { Err(Errno::INVAL) }
-}
-
-/// `ioctl(TIOCGPTPEER)`: Landlock judges it as an open in /dev/pts, but it opens only the other end of what the target
-/// has already.
-pub(super) fn pseudo_terminal(_: &mut Worker, request: &Request<'_>) -> Answered {
-    let master = request.target.duplicate(request.word(0).cast_signed())?;
-    let asked = OpenptFlags::from_bits_retain(request.word(2));
-    // Never the controlling terminal of this process.
-    let slave = rustix::pty::ioctl_tiocgptpeer(&master, asked | OpenptFlags::NOCTTY)?;
-    let on_exec = if asked.contains(OpenptFlags::CLOEXEC) { OnExec::Close } else { OnExec::Keep };
-    Ok(Answer::Descriptor(slave, on_exec, Copy::Noticed))
 }
 
 /// Scheduling and limits of the process that the first argument names.

@@ -6,16 +6,41 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, Stat, makedev};
 use rustix::io::Errno;
+use rustix::pty::OpenptFlags;
 
+use super::answer::{Answer, Answered, Copy, OnExec};
+use super::group;
 use super::open::How;
 use super::pin::Pinned;
+use super::request::Request;
 use super::target::{Target, read_proc};
+use super::worker::Worker;
+use crate::syscalls::constants;
 
 /// Majors of the slaves of pseudo-terminals (Documentation/admin-guide/devices.txt).
 const PTS_MAJORS: std::ops::RangeInclusive<u32> = 136..=143;
 
 /// Minors of each of these majors.
 const PTS_MINORS: u32 = 256;
+
+/// The requests of `ioctl` that the filter asks of.
+pub(super) fn ioctl(worker: &mut Worker, request: &Request<'_>) -> Answered {
+    if request.word(1) == constants::TIOCGPTPEER.value {
+        return peer(request);
+    }
+    group::give_terminal(worker, request)
+}
+
+/// `ioctl(TIOCGPTPEER)`: Landlock judges it as an open in /dev/pts, but it opens only the other end of what the target
+/// has already.
+fn peer(request: &Request<'_>) -> Answered {
+    let master = request.target.duplicate(request.word(0).cast_signed())?;
+    let asked = OpenptFlags::from_bits_retain(request.word(2));
+    // Never the controlling terminal of this process.
+    let slave = rustix::pty::ioctl_tiocgptpeer(&master, asked | OpenptFlags::NOCTTY)?;
+    let on_exec = if asked.contains(OpenptFlags::CLOEXEC) { OnExec::Close } else { OnExec::Keep };
+    Ok(Answer::Descriptor(slave, on_exec, Copy::Noticed))
+}
 
 /// Is this `/dev/tty`, wherever its node is?
 pub(super) fn is_controlling(stat: &Stat) -> bool {

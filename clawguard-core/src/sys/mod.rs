@@ -25,8 +25,8 @@ pub(crate) use self::notify_probe::{
     has_notification_sizes, knows_killable_wait, knows_user_notification,
 };
 pub(crate) use self::process::{
-    Fork, die_by, exit_now, fork, is_in_our_group, leads_session, let_go, send_signal,
-    send_signal_to_all,
+    Fork, die_by, exit_now, fork, give_terminal, group_of_terminal, is_in_our_group, is_no_group,
+    leads_session, let_go, own_group, reaches_group, send_signal, send_signal_to_all, session_of,
 };
 pub(crate) use self::seccomp::install_with_listener;
 pub(crate) use self::signal::restore_sigpipe;

@@ -1,6 +1,7 @@
 //! Processes: making one, ending this one, signalling those that the Landlock domain lets this thread reach.
 
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::process::Pid;
 
@@ -84,4 +85,45 @@ pub(crate) fn die_by(number: i32) -> ! {
     super::signals::unblock_all();
     // What does not end a process has not ended the command either; a shell would say the same.
     exit_now(128 + number)
+}
+
+/// The session of a thread; that of this process for 0. Its number is 0 if its leader is outside the process namespace.
+pub(crate) fn session_of(tid: u32) -> Option<i32> {
+    let number = libc::pid_t::try_from(tid).ok()?;
+    // SAFETY: getsid(2) takes and returns numbers.
+    let session = unsafe { libc::getsid(number) };
+    (session >= 0).then_some(session)
+}
+
+/// The group of this process; 0 if its leader is outside the process namespace.
+pub(crate) fn own_group() -> i32 {
+    // SAFETY: getpgid(2) takes and returns numbers.
+    unsafe { libc::getpgid(0) }
+}
+
+/// Is there a process in this group that this thread may signal? `group` is positive.
+pub(crate) fn reaches_group(group: i32) -> bool {
+    // SAFETY: kill(2) takes numbers, and the signal 0 is none.
+    group > 1 && unsafe { libc::kill(-group, 0) } == 0
+}
+
+/// Has this group no process?
+pub(crate) fn is_no_group(group: i32) -> bool {
+    // SAFETY: kill(2) takes numbers, and the signal 0 is none.
+    let result = unsafe { libc::kill(-group, 0) };
+    group > 1 && result != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+}
+
+/// The group that this terminal belongs to (TIOCGPGRP); none unless it is this session's.
+pub(crate) fn group_of_terminal(terminal: &OwnedFd) -> Option<i32> {
+    // SAFETY: tcgetpgrp(3) takes and returns numbers.
+    let group = unsafe { libc::tcgetpgrp(terminal.as_raw_fd()) };
+    (group >= 0).then_some(group)
+}
+
+/// Gives this session's terminal to a group (TIOCSPGRP).
+pub(crate) fn give_terminal(terminal: &OwnedFd, group: i32) -> io::Result<i64> {
+    // SAFETY: tcsetpgrp(3) takes and returns numbers.
+    let result = unsafe { libc::tcsetpgrp(terminal.as_raw_fd(), group) };
+    if result == 0 { Ok(0) } else { Err(io::Error::last_os_error()) }
 }

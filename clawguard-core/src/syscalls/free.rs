@@ -127,7 +127,6 @@ pub(super) const ROWS: &[Syscall] = &[
     both("getgid", 104, 176, CALLER),
     both("geteuid", 107, 175, CALLER),
     both("getegid", 108, 177, CALLER),
-    both("setpgid", 109, 154, CALLER),
     both("getppid", 110, 173, CALLER),
     x86("getpgrp", 111, CALLER),
     both("setsid", 112, 157, CALLER),

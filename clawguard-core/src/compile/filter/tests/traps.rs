@@ -89,7 +89,8 @@ fn every_judged_call_stops_as_its_family_says() {
                 (Family::Exec, _) => traps.execs,
                 (Family::Socket, "connect") => traps.unix_sockets || traps.opens,
                 (Family::Socket, "listen") => traps.listens,
-                (Family::Socket, "socket" | "socketpair") | (Family::Process, "prctl") => false,
+                (Family::Socket, "socket" | "socketpair")
+                | (Family::Process, "prctl" | "setpgid") => false,
                 (Family::Socket | Family::Process, name) => panic!("{name} has no test"),
             };
             expect(traps, call.name, &[0; 6], if stops { Notify } else { Allow });
