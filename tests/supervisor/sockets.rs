@@ -223,6 +223,37 @@ fn a_descriptor_passes_between_processes_of_the_target_with_its_rights() {
     });
 }
 
+/// Every family and protocol that this kernel has: what is not known to stay on the machine is neither bound nor
+/// listens. Prints the families that there are, then what went otherwise, then what is known.
+const FAMILIES: &str = "
+import ctypes, errno, itertools, socket, struct
+libc = ctypes.CDLL(None, use_errno=True)
+made, wrong = set(), []
+known = {2: {6, 17, 136, 262}, 10: {6, 17, 136, 262}}
+for family, kind, protocol in itertools.product(range(3, 47), range(1, 7), [0, 1, 2, 3, 6, 17, 33, 115, 132, 136, 255, 262]):
+    try: s = socket.socket(family, kind, protocol)
+    except OSError: continue
+    made.add(family)
+    if family in (16, 38) or s.getsockopt(1, 38) in known.get(family, ()): continue
+    for address in [struct.pack('=HHIIII', family, 0, 4711, 0xffffffff, 0, 0), struct.pack('=HHI8x', 2, 0, 0x0100007f)]:
+        if libc.bind(s.fileno(), address, len(address)) == 0 or ctypes.get_errno() != errno.EACCES:
+            wrong.append(('bind', family, kind, protocol, ctypes.get_errno()))
+    if libc.listen(s.fileno(), 1) == 0 or ctypes.get_errno() != errno.EACCES:
+        wrong.append(('listen', family, kind, protocol, ctypes.get_errno()))
+print(' '.join('16 netlink' if family == 16 else str(family) for family in sorted(made)))
+for one in wrong: print(*one)
+def attempt(name, act):
+    try: act(); print(name, 'ok')
+    except OSError as error: print(name, error.errno)
+def stream(address):
+    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262); s.bind((address, 0)); s.listen()
+attempt('mptcp', lambda: stream('127.0.0.1'))
+attempt('mptcp-any', lambda: stream('0.0.0.0'))
+attempt('udplite', lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 136).bind(('127.0.0.1', 0)))
+attempt('udplite-any', lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 136).bind(('0.0.0.0', 4711)))
+attempt('netlink', lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0).bind((0, 0)))
+";
+
 /// An exposed gateway is how such agents leak: an address that is not loopback, or none at all, is refused.
 #[test]
 fn a_socket_listens_on_loopback_alone_where_the_policy_says_so() {
@@ -290,6 +321,15 @@ attempt('udp-address', datagram(socket.AF_INET, ('192.0.2.1', 0)))
             }
             fs::remove_file(&log).unwrap();
         }
+        world.write("~/policy.yaml", format!("{rules}  network: {{ listen: loopback }}\n"));
+        let ran =
+            world.confined().command(["/usr/bin/python3", "-I", "-S", "-c", FAMILIES]).works();
+        let (made, rest) = ran.stdout.split_once('\n').unwrap();
+        assert!(made.contains("16 netlink"), "{ran:#?}");
+        assert_eq!(
+            rest, "mptcp ok\nmptcp-any 13\nudplite ok\nudplite-any 13\nnetlink ok\n",
+            "{ran:#?}"
+        );
         for text in [rules.to_owned(), format!("{preset}  network: {{ listen: any }}\n")] {
             world.write("~/policy.yaml", text);
             let ran = world.confined().command(command).works();

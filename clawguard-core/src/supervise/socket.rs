@@ -77,6 +77,56 @@ fn address(request: &Request<'_>) -> Result<(Vec<u8>, Address), Errno> {
     Ok((bytes, address))
 }
 
+/// Where a socket may reach to, by its family and protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Nothing of it leaves this machine.
+    Machine,
+    /// As far as its address says, and it has one address that only `bind` and the kernel give it.
+    Address,
+    /// Anything else: other families (vsock, bluetooth, tipc), and protocols with addresses beside the one that is
+    /// bound (`sctp_bindx`), or of which nobody has found out.
+    Unknown,
+}
+
+/// `IPPROTO_MPTCP` and `IPPROTO_UDPLITE` of linux/in.h, `NETLINK`, `ALG` and the like of linux/socket.h.
+fn reach(socket: &OwnedFd) -> Result<Reach, Errno> {
+    const ADDRESSED: [i32; 6] = [
+        libc::IPPROTO_TCP,
+        libc::IPPROTO_UDP,
+        libc::IPPROTO_UDPLITE,
+        libc::IPPROTO_MPTCP,
+        libc::IPPROTO_ICMP,
+        libc::IPPROTO_ICMPV6,
+    ];
+    let domain = rustix::net::sockopt::socket_domain(socket)?;
+    Ok(match i32::from(domain.as_raw()) {
+        libc::AF_UNIX | libc::AF_NETLINK | libc::AF_ALG => Reach::Machine,
+        libc::AF_INET | libc::AF_INET6 => {
+            let protocol = rustix::net::sockopt::socket_protocol(socket)?;
+            let number = protocol.map_or(0, |protocol| protocol.as_raw().get());
+            let is_addressed = ADDRESSED.iter().any(|known| u32::try_from(*known) == Ok(number));
+            if is_addressed { Reach::Address } else { Reach::Unknown }
+        }
+        _ => Reach::Unknown,
+    })
+}
+
+/// Refuses what `listen: loopback` says nothing good of.
+fn refuse_unknown(
+    worker: &Worker,
+    request: &Request<'_>,
+    socket: &OwnedFd,
+) -> Result<Reach, Errno> {
+    match reach(socket)? {
+        Reach::Unknown => {
+            let what = "a socket whose family or protocol may reach other machines";
+            Err(worker.refuse_unnamed(request, what.to_owned()))
+        }
+        known => Ok(known),
+    }
+}
+
 fn is_unix(socket: &OwnedFd) -> bool {
     rustix::net::sockopt::socket_domain(socket)
         .is_ok_and(|domain| domain == rustix::net::AddressFamily::UNIX)
@@ -99,6 +149,7 @@ pub(super) fn connect(worker: &mut Worker, request: &Request<'_>) -> Answered {
         return io_value(calls::connect(socket.as_fd(), &bytes));
     };
     if !is_unix(&socket) || bytes.len() > PATH + MOST_PATH {
+        request.target.is_waiting()?;
         return io_value(calls::connect(socket.as_fd(), &bytes));
     }
     let ways = &worker.shared.ways;
@@ -113,24 +164,31 @@ pub(super) fn connect(worker: &mut Worker, request: &Request<'_>) -> Answered {
 /// that everybody reaches.
 pub(super) fn listen(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let socket = request.target.duplicate(request.word(0).cast_signed())?;
-    let is_open = || match rustix::net::getsockname(&socket)?.try_into() {
-        Ok(rustix::net::SocketAddr::V4(address)) => Ok(!address.ip().is_loopback()),
-        Ok(rustix::net::SocketAddr::V6(address)) => Ok(!address.ip().to_canonical().is_loopback()),
-        // Of another family.
-        Err(_) => Ok::<bool, Errno>(false),
-    };
     let everywhere = || "an address that everybody reaches".to_owned();
-    if worker.shared.listen == Some(Listen::Loopback) && is_open()? {
-        return Err(worker.refuse_unnamed(request, everywhere()));
+    if worker.shared.listen == Some(Listen::Loopback) {
+        let reach = refuse_unknown(worker, request, &socket)?;
+        if is_open(&socket, reach)? {
+            return Err(worker.refuse_unnamed(request, everywhere()));
+        }
     }
     request.target.is_waiting()?;
     rustix::net::listen(&socket, request.word(1).cast_signed())?;
-    if worker.shared.listen == Some(Listen::Loopback) && is_open()? {
+    if worker.shared.listen == Some(Listen::Loopback) && is_open(&socket, reach(&socket)?)? {
         // Its address was changed meanwhile.
         rustix::net::shutdown(&socket, rustix::net::Shutdown::Both)?;
         return Err(worker.refuse_unnamed(request, everywhere()));
     }
     Ok(Answer::Value(0))
+}
+
+/// Does it have an address that others reach?
+fn is_open(socket: &OwnedFd, reach: Reach) -> Result<bool, Errno> {
+    Ok(match rustix::net::getsockname(socket)?.try_into() {
+        Ok(rustix::net::SocketAddr::V4(address)) => !address.ip().is_loopback(),
+        Ok(rustix::net::SocketAddr::V6(address)) => !address.ip().to_canonical().is_loopback(),
+        // An address that is none of these belongs to a socket of the machine.
+        Err(_) => reach != Reach::Machine,
+    })
 }
 
 /// `bind`.
@@ -147,7 +205,10 @@ pub(super) fn bind(worker: &mut Worker, request: &Request<'_>) -> Answered {
             if worker.shared.listen == Some(Listen::Loopback) =>
         {
             let socket = request.target.duplicate(request.word(0).cast_signed())?;
-            if let Some(address) = reached.filter(|_| !is_of_client(&socket, &address)) {
+            let is_addressed = refuse_unknown(worker, request, &socket)? == Reach::Address;
+            if let Some(address) =
+                reached.filter(|_| is_addressed && !is_of_client(&socket, &address))
+            {
                 return Err(worker.refuse_unnamed(request, address));
             }
             // Its memory may be rewritten, so the kernel does not read it again.
@@ -177,6 +238,10 @@ fn is_of_client(socket: &OwnedFd, address: &Address) -> bool {
 fn bind_to_path(worker: &mut Worker, request: &Request<'_>, bytes: &[u8], path: &[u8]) -> Answered {
     let socket = request.target.duplicate(request.word(0).cast_signed())?;
     if !is_unix(&socket) || bytes.len() > PATH + MOST_PATH {
+        if worker.shared.listen == Some(Listen::Loopback) {
+            refuse_unknown(worker, request, &socket)?;
+        }
+        request.target.is_waiting()?;
         return io_value(calls::bind(socket.as_fd(), bytes));
     }
     // Nothing that the target does to a name happens meanwhile, so a path leads where it was judged to lead. Its
