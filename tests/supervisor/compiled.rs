@@ -43,6 +43,13 @@ impl World {
         self.installed(races(), "{root}/bin/races")
     }
 
+    /// The program of rivals.c, in this world.
+    pub(crate) fn rivals(&self) -> PathBuf {
+        static RIVALS: OnceLock<PathBuf> = OnceLock::new();
+        let program = RIVALS.get_or_init(|| compiled("rivals"));
+        self.installed(program, "{root}/bin/rivals")
+    }
+
     /// The program of unlinked.c, in this world.
     pub(crate) fn unlinked(&self) -> PathBuf {
         static UNLINKED: OnceLock<PathBuf> = OnceLock::new();

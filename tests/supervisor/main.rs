@@ -28,6 +28,7 @@ mod programs_services;
 mod questions;
 mod races;
 mod refused;
+mod rivals;
 mod site;
 mod sockets;
 #[path = "../support/mod.rs"]

@@ -11,7 +11,10 @@ use std::io;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use landlock::{CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetError, RulesetStatus, Scope};
+use landlock::{
+    AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+};
 use rustix::process::{Pid, Signal, test_kill_process};
 
 use super::error::ApplyError;
@@ -40,12 +43,19 @@ impl Reach {
             Also::Nothing => Scope::Signal.into(),
             Also::AbstractSockets => Scope::Signal | Scope::AbstractUnixSocket,
         };
+        let failed = |source| ApplyError::Step { step: Step::Landlock, source };
+        let root = PathFd::new("/")
+            .map_err(|error| failed(io::Error::new(io::ErrorKind::NotFound, error)))?;
         let restrict = || -> Result<bool, RulesetError> {
             let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-            let status = ruleset.scope(scopes)?.create()?.restrict_self()?;
+            // In a domain within this one the kernel denies every move between directories that this one does not
+            // grant, although it asks this one for nothing else of files (landlock.rst, LANDLOCK_ACCESS_FS_REFER).
+            let ruleset = ruleset.handle_access(AccessFs::Refer)?.scope(scopes)?;
+            let created: RulesetCreated = ruleset.create()?;
+            let created = created.add_rule(PathBeneath::new(root, AccessFs::Refer))?;
+            let status = created.restrict_self()?;
             Ok(status.ruleset == RulesetStatus::FullyEnforced)
         };
-        let failed = |source| ApplyError::Step { step: Step::Landlock, source };
         match restrict() {
             Ok(true) => Ok(Reach(PhantomData)),
             Ok(false) => Err(failed(io::ErrorKind::Unsupported.into())),

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::answer::Answered;
 use super::lookup::{Kind, NO_LINKS};
 use super::open::{How, existing, open_pinned, pin_restricted};
-use super::pin::{Entry, Name, Pinned};
+use super::pin::{Entry, Name, Pinned, name_of};
 use super::request::Request;
 use super::target::Base;
 use super::worker::Worker;
@@ -154,7 +154,9 @@ fn attempt(
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             match rustix::fs::openat(&entry.parent, &*entry.last, flags, Mode::empty()) {
                 Ok(fd) => {
-                    let pinned = Pinned::new(&worker.shared.ways, fd, Name::Path(path))?;
+                    // The directory may have been moved, and this into it.
+                    let Some(name) = name_of(&fd)? else { return Ok(Attempt::Again) };
+                    let pinned = Pinned::new(&worker.shared.ways, fd, Name::Path(name))?;
                     open_pinned(worker, request, how, &pinned).map(Attempt::Answered)
                 }
                 Err(Errno::NOENT) => Ok(Attempt::Again),
@@ -163,12 +165,15 @@ fn attempt(
         }
         Err(Errno::NOENT) => {
             worker.require_at(request, &path, how.access().with(Access::Write))?;
+            // What stands there by then was not judged.
+            let flags = how.making() | OFlags::EXCL;
             let made = worker.with_umask(request.target, || {
-                rustix::fs::openat2(&entry.parent, &*entry.last, how.making(), how.mode, NO_LINKS)
+                rustix::fs::openat2(&entry.parent, &*entry.last, flags, how.mode, NO_LINKS)
             });
             match made {
                 Ok(fd) => Ok(Attempt::Answered(how.answer(fd, FileType::RegularFile))),
-                Err(Errno::LOOP) => Ok(Attempt::Again),
+                Err(Errno::EXIST) if how.has(libc::O_EXCL) => Err(Errno::EXIST),
+                Err(Errno::EXIST | Errno::LOOP) => Ok(Attempt::Again),
                 Err(errno) => Err(errno),
             }
         }

@@ -2,8 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::PoisonError;
-
 use rustix::fs::{AtFlags, FileType, Mode, makedev};
 use rustix::io::Errno;
 
@@ -38,8 +36,6 @@ fn make(
     judge: impl FnOnce(&mut Worker, &AbsPath) -> Result<(), Errno>,
     act: impl FnOnce(&Entry) -> Result<(), Errno>,
 ) -> Answered {
-    let shared = std::sync::Arc::clone(&worker.shared);
-    let _shared = shared.entries.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(path) = entry.path() {
         match entry.is_free() {
             Err(Errno::NOENT) if kind == FileType::Directory => {}
@@ -119,18 +115,20 @@ pub(super) fn may_be_link(
     request: &Request<'_>,
     path: &AbsPath,
 ) -> Result<(), Errno> {
+    let Some(refusal) = link_refusal(worker, path) else { return Ok(()) };
+    Err(worker.refuse_for(refusal, request, path, Access::Write.into(), Errno::ACCESS))
+}
+
+/// Why no link may have this name; none if one may.
+pub(super) fn link_refusal(worker: &mut Worker, path: &AbsPath) -> Option<Refusal> {
     let state = worker.decider.walk_exactly(path);
     let parent = path.parent().unwrap_or_else(AbsPath::root);
     let above = worker.decider.walk_exactly(&parent);
     let sibling = worker.decider.step(above, FRESH, Case::Sensitive);
-    let refusal = if worker.decider.is_pinned(state) {
-        Refusal::Pinned
-    } else if !worker.decider.blocks_alike_beneath(state, sibling) {
-        Refusal::Link
-    } else {
-        return Ok(());
-    };
-    Err(worker.refuse_for(refusal, request, path, Access::Write.into(), Errno::ACCESS))
+    if worker.decider.is_pinned(state) {
+        return Some(Refusal::Pinned);
+    }
+    (!worker.decider.blocks_alike_beneath(state, sibling)).then_some(Refusal::Link)
 }
 
 /// Refuses to remove or replace a directory that the next start must find.
@@ -170,8 +168,6 @@ pub(super) fn unlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
         _ => AtFlags::empty(),
     };
     let entry = entry(worker, request, 0)?;
-    let shared = std::sync::Arc::clone(&worker.shared);
-    let _shared = shared.entries.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(path) = entry.path() {
         let stat = entry.stat()?;
         let found = FileType::from_raw_mode(stat.st_mode);
@@ -181,7 +177,7 @@ pub(super) fn unlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
         }
         worker.require_at(request, &path, AccessSet::from(Access::Write))?;
         spare_device(worker, request, &path, &stat)?;
-        // Without the flag, a directory is EISDIR.
+        // Without the flag, a directory is EISDIR, whatever stood there before.
         if flags.contains(AtFlags::REMOVEDIR) {
             match found {
                 FileType::Directory => may_go(worker, request, &path)?,
@@ -191,6 +187,6 @@ pub(super) fn unlink(worker: &mut Worker, request: &Request<'_>) -> Answered {
     }
     request.target.is_waiting()?;
     let outcome = rustix::fs::unlinkat(&entry.parent, &*entry.last, flags);
-    shared.grants.look_again();
+    worker.shared.grants.look_again();
     value(outcome)
 }

@@ -38,9 +38,18 @@ pub(super) fn spare_device(
     path: &AbsPath,
     stat: &Stat,
 ) -> Result<(), Errno> {
+    if is_hosts_device(path, FileType::from_raw_mode(stat.st_mode)) {
+        let write = Access::Write.into();
+        return Err(worker.refuse_for(Refusal::Device, request, path, write, Errno::ACCESS));
+    }
+    Ok(())
+}
+
+/// Is what has this name and kind a device node of the host, and no terminal?
+pub(super) fn is_hosts_device(path: &AbsPath, kind: FileType) -> bool {
     let mut names = path.components();
     let is_hosts = names.next() == Some(b"dev") && names.next() != Some(b"pts");
-    let is_device = match FileType::from_raw_mode(stat.st_mode) {
+    let is_device = match kind {
         FileType::CharacterDevice | FileType::BlockDevice => true,
         FileType::RegularFile
         | FileType::Directory
@@ -49,11 +58,7 @@ pub(super) fn spare_device(
         | FileType::Socket
         | FileType::Unknown => false,
     };
-    if is_hosts && is_device {
-        let write = Access::Write.into();
-        return Err(worker.refuse_for(Refusal::Device, request, path, write, Errno::ACCESS));
-    }
-    Ok(())
+    is_hosts && is_device
 }
 
 /// `chmod`, `fchmod`, `fchmodat`, `fchmodat2`.

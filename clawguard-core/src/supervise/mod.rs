@@ -9,7 +9,9 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod astray;
 mod attributes;
+mod bound;
 mod create;
 mod entry;
 mod exec;
@@ -42,7 +44,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 
 pub use self::exec::interpreter_of;
 use self::floor::Floor;
@@ -169,7 +171,6 @@ impl Supervisor {
             observer: self.observer.clone(),
             granted: self.granted,
             grants: self.grants,
-            entries: RwLock::new(()),
             executing: Mutex::new(HashMap::new()),
             watches_executions: self.watches_executions,
         };

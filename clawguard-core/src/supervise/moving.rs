@@ -2,21 +2,23 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::{Arc, PoisonError};
-
 use rustix::fs::{AtFlags, CWD, FileType, RenameFlags, Stat};
 use rustix::io::Errno;
 
 use super::answer::{Answered, value};
+use super::astray::{Judged, Outcome};
 use super::entry::{entry, may_be_link, may_go};
 use super::metadata::spare_device;
 use super::observe::Moved;
-use super::pin::{Name, through};
+use super::pin::{Entry, Name, through};
 use super::request::Request;
 use super::worker::Worker;
 use crate::access::{Access, AccessSet};
 use crate::journal::Refusal;
 use crate::path::AbsPath;
+
+/// Judgements of one rename, at most, while others exchange what its names mean.
+const ATTEMPTS: u32 = 100;
 
 /// `rename`, `renameat`, `renameat2`.
 pub(super) fn rename(worker: &mut Worker, request: &Request<'_>) -> Answered {
@@ -34,55 +36,78 @@ pub(super) fn rename(worker: &mut Worker, request: &Request<'_>) -> Answered {
         return Err(Errno::ACCESS);
     }
     let (from, to) = (entry(worker, request, 0)?, entry(worker, request, 1)?);
-    let shared = Arc::clone(&worker.shared);
-    let _alone = shared.entries.write().unwrap_or_else(PoisonError::into_inner);
-    if let (Some(a), Some(b)) = (from.path(), to.path()) {
-        let moved = from.stat()?;
-        let replaced = match to.stat() {
-            Ok(stat) => Some(stat),
-            Err(Errno::NOENT) => None,
-            Err(errno) => return Err(errno),
+    for _ in 0..ATTEMPTS {
+        let judged = match (from.path(), to.path()) {
+            (Some(a), Some(b)) => Some(judge(worker, request, [(&from, &a), (&to, &b)], flags)?),
+            // `.`, `..` and `/` are the kernel's to refuse.
+            _ => None,
         };
-        if flags.contains(RenameFlags::NOREPLACE) && replaced.is_some() {
-            return Err(Errno::EXIST);
-        }
-        let exchanged = flags.contains(RenameFlags::EXCHANGE);
-        if exchanged && replaced.is_none() {
-            return Err(Errno::NOENT);
-        }
-        // A slash behind what is no directory, or a directory into itself: before the law (SPEC section 5).
-        let is_directory = is(&moved, FileType::Directory);
-        let becomes = replaced.as_ref().filter(|_| exchanged).unwrap_or(&moved);
-        if from.has_slash() && !is_directory || to.has_slash() && !is(becomes, FileType::Directory)
-        {
-            return Err(Errno::NOTDIR);
-        }
-        let is_around = |a: &AbsPath, b: &AbsPath| a != b && b.starts_with(a);
-        if is_directory && is_around(&a, &b) || exchanged && is_around(&b, &a) {
-            return Err(Errno::INVAL);
-        }
-        let write = AccessSet::from(Access::Write);
-        worker.require_at(request, &a, write)?;
-        worker.require_at(request, &b, write)?;
-        spare_device(worker, request, &a, &moved)?;
-        may_move(worker, request, &moved, &a, &b)?;
-        if let Some(replaced) = &replaced {
-            spare_device(worker, request, &b, replaced)?;
-            if is(replaced, FileType::Directory) {
-                may_go(worker, request, &b)?;
+        request.target.is_waiting()?;
+        let outcome = match &judged {
+            Some(judged) => judged.act(worker, &from, &to, flags),
+            None => Outcome::Done(super::astray::rename(&from, &to, flags)),
+        };
+        worker.shared.grants.look_again();
+        match outcome {
+            Outcome::Done(done) => {
+                if let Some(judged) = &judged {
+                    let is_directory = judged.moved == FileType::Directory;
+                    let what = if is_directory { Moved::Directory } else { Moved::File };
+                    worker.moves(&judged.a, &judged.b, what);
+                }
+                return value(done);
             }
-            if exchanged {
-                may_move(worker, request, replaced, &b, &a)?;
-            }
+            Outcome::Exchanged => {}
         }
-        let what = if is_directory { Moved::Directory } else { Moved::File };
-        worker.moves(&a, &b, what);
     }
-    request.target.is_waiting()?;
-    let outcome =
-        rustix::fs::renameat_with(&from.parent, &*from.last, &to.parent, &*to.last, flags);
-    shared.grants.look_again();
-    value(outcome)
+    Err(Errno::ACCESS)
+}
+
+/// What the names mean now, if the law allows to move it.
+fn judge(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    [(from, a), (to, b)]: [(&Entry, &AbsPath); 2],
+    flags: RenameFlags,
+) -> Result<Judged, Errno> {
+    let moved = from.stat()?;
+    let replaced = match to.stat() {
+        Ok(stat) => Some(stat),
+        Err(Errno::NOENT) => None,
+        Err(errno) => return Err(errno),
+    };
+    if flags.contains(RenameFlags::NOREPLACE) && replaced.is_some() {
+        return Err(Errno::EXIST);
+    }
+    let exchanged = flags.contains(RenameFlags::EXCHANGE);
+    if exchanged && replaced.is_none() {
+        return Err(Errno::NOENT);
+    }
+    // A slash behind what is no directory, or a directory into itself: before the law (SPEC section 5).
+    let is_directory = is(&moved, FileType::Directory);
+    let becomes = replaced.as_ref().filter(|_| exchanged).unwrap_or(&moved);
+    if from.has_slash() && !is_directory || to.has_slash() && !is(becomes, FileType::Directory) {
+        return Err(Errno::NOTDIR);
+    }
+    let is_around = |a: &AbsPath, b: &AbsPath| a != b && b.starts_with(a);
+    if is_directory && is_around(a, b) || exchanged && is_around(b, a) {
+        return Err(Errno::INVAL);
+    }
+    let write = AccessSet::from(Access::Write);
+    worker.require_at(request, a, write)?;
+    worker.require_at(request, b, write)?;
+    spare_device(worker, request, a, &moved)?;
+    may_move(worker, request, &moved, a, b)?;
+    if let Some(replaced) = &replaced {
+        spare_device(worker, request, b, replaced)?;
+        if is(replaced, FileType::Directory) {
+            may_go(worker, request, b)?;
+        }
+        if exchanged {
+            may_move(worker, request, replaced, b, a)?;
+        }
+    }
+    Ok(Judged::new(worker, (a, &moved), (b, replaced.as_ref().filter(|_| exchanged))))
 }
 
 fn is(stat: &Stat, kind: FileType) -> bool {
@@ -123,8 +148,7 @@ fn may_be_named(
         return Err(worker.refuse_for(Refusal::Gain, request, a, access.into(), Errno::XDEV));
     }
     // A grant on the file itself would go with it.
-    let is_granted = worker.shared.granted.contains(&(object.st_dev, object.st_ino));
-    if is_granted && before != after {
+    if worker.is_granted(object) && before != after {
         let write = Access::Write.into();
         return Err(worker.refuse_for(Refusal::Granted, request, b, write, Errno::XDEV));
     }
@@ -139,8 +163,6 @@ pub(super) fn link(worker: &mut Worker, request: &Request<'_>) -> Answered {
     }
     let object = worker.object(request, 0)?;
     let to = entry(worker, request, 1)?;
-    let shared = Arc::clone(&worker.shared);
-    let _alone = shared.entries.write().unwrap_or_else(PoisonError::into_inner);
     if let Some(b) = to.path() {
         to.is_free()?;
         let write = AccessSet::from(Access::Write);

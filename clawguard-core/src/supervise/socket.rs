@@ -4,18 +4,20 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::answer::{Answer, Answered, io_value};
+use super::bound::Bound;
 use super::lookup::{Follow, Kind, NO_LINKS, Ways};
 use super::pin::{Entry, Name, Pinned, name_of};
 use super::request::Request;
 use super::target::Base;
 use super::worker::Worker;
 use crate::access::Access;
+use crate::decide::Guards;
+use crate::path::AbsPath;
 use crate::policy::Listen;
 use crate::sys::calls;
 
@@ -244,16 +246,13 @@ fn bind_to_path(worker: &mut Worker, request: &Request<'_>, bytes: &[u8], path: 
         request.target.is_waiting()?;
         return io_value(calls::bind(socket.as_fd(), bytes));
     }
-    // Nothing that the target does to a name happens meanwhile, so a path leads where it was judged to lead. Its
-    // working directory may change at any moment, and is read once.
-    let shared = Arc::clone(&worker.shared);
-    let _alone = shared.entries.write().unwrap_or_else(PoisonError::into_inner);
+    // Its working directory may change at any moment, and is read once.
     let from = request.target.directory(Base::WorkingDirectory)?;
-    let plain = plain_entry(&shared.ways, &from, path)?;
+    let plain = plain_entry(&worker.shared.ways, &from, path)?;
     let is_plain = plain.is_some();
     let entry = match plain {
         Some(entry) => entry,
-        None => shared.ways.entry(request.target, Base::WorkingDirectory, path)?,
+        None => worker.shared.ways.entry(request.target, Base::WorkingDirectory, path)?,
     };
     let Some(name) = entry.path() else { return Err(Errno::ADDRINUSE) };
     entry.is_free().map_err(|errno| match errno {
@@ -261,21 +260,33 @@ fn bind_to_path(worker: &mut Worker, request: &Request<'_>, bytes: &[u8], path: 
         errno => errno,
     })?;
     worker.require_at(request, &name, Access::Write.into())?;
-    let mut relative = (libc::AF_UNIX as u16).to_ne_bytes().to_vec();
-    relative.extend_from_slice(entry.last.as_bytes_with_nul());
-    // As it was written, so that getsockname gives it back, unless that means something else to this process.
-    let (directory, address) =
-        if is_plain { (&from, bytes) } else { (&entry.parent, relative.as_slice()) };
-    // The thread has a working directory of its own.
-    if !is_plain || !path.starts_with(b"/") {
-        rustix::process::fchdir(directory)?;
-    }
-    let bound = worker.with_umask(request.target, || {
+    let bind = |directory: Option<&OwnedFd>, address: &[u8]| {
+        // The thread has a working directory of its own.
+        directory.map_or(Ok(()), rustix::process::fchdir)?;
         calls::bind(socket.as_fd(), address)
             .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-    });
+    };
+    let bound = if is_plain && may_hold_sockets(worker, &entry.directory) {
+        // As it was written, so that getsockname gives it back. The kernel looks the whole path up again, and a link
+        // may have come into it: Landlock keeps the socket beneath the directory that was judged.
+        let from = (!path.starts_with(b"/")).then_some(&from);
+        let within = Bound::SocketsBeneath(&entry.parent);
+        worker.with_umask(request.target, || within.act(|| bind(from, bytes)))
+    } else {
+        // The last component alone: `bind` follows no link there.
+        let mut last = (libc::AF_UNIX as u16).to_ne_bytes().to_vec();
+        last.extend_from_slice(entry.last.as_bytes_with_nul());
+        worker.with_umask(request.target, || bind(Some(&entry.parent), &last))
+    };
     rustix::process::chdir(c"/")?;
     bound.map(Answer::Value)
+}
+
+/// Does the law allow a socket anywhere beneath this directory?
+fn may_hold_sockets(worker: &mut Worker, directory: &AbsPath) -> bool {
+    let state = worker.decider.walk_exactly(directory);
+    let is_settled = worker.decider.is_settled(state, Access::Write, Guards::All);
+    is_settled && worker.allows(directory, Access::Write.into())
 }
 
 /// The entry that a path names without links, `..` and /proc on its way, from this directory.

@@ -4,10 +4,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::fs::Mode;
+use rustix::fs::{Mode, Stat};
 use rustix::io::Errno;
 
 use super::exec::Executing;
@@ -40,8 +40,6 @@ pub(super) struct Shared {
     /// Files that Landlock grants by themselves, by device and inode: the grant goes wherever they go.
     pub(super) granted: HashSet<(u64, u64)>,
     pub(super) grants: Grants,
-    /// Who moves an entry holds it alone; who makes or removes one shares it. So what was judged is what moves.
-    pub(super) entries: RwLock<()>,
     /// Processes that execute, and what tells that they have done it; only where a directory is loose.
     pub(super) executing: Mutex<HashMap<u32, Executing>>,
     pub(super) watches_executions: bool,
@@ -312,6 +310,11 @@ impl Worker {
         let state = self.decider.walk(path);
         let decision = self.decider.decision(state);
         Access::ALL.into_iter().filter(|one| decision.verdict(*one).is_allowed()).collect()
+    }
+
+    /// Does Landlock grant this very file, wherever it goes?
+    pub(super) fn is_granted(&self, object: &Stat) -> bool {
+        self.shared.granted.contains(&(object.st_dev, object.st_ino))
     }
 
     /// Does something with the target's umask. The thread has a umask of its own.
