@@ -19,6 +19,7 @@ pub(crate) const CLASSES: &[&str] = &[
     "metadata",
     "mounts",
     "names",
+    "numbers",
     "processes",
     "races",
     "renames",

@@ -3,6 +3,7 @@
  * `secret/key` as descriptor 20. Its working directory is `secret`. It has the POSIX message queue /NAME. It listens on sockets: `secret/stream`,
  * `secret/seqpacket`, `secret/dgram`, `work/locked/stream` and the abstract NAME-stream and NAME-dgram greet with
  * OUTSIDER_SOCKET; `work/stream` and `work/seqpacket` are allowed and greet with "neighbour". It says `ready ADDRESS`.
+ * As long as there is a file `work/terminals`, it opens terminals, types OUTSIDER_TYPED into each, and closes them.
  * When its standard input ends, it prints what has happened to it, a line each, and then `alive`. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -140,6 +141,21 @@ static void look_at_terminal(int master)
         note("terminal", "settings");
 }
 
+/* The owner opens a terminal, types into it, and closes it soon. */
+static void use_a_terminal(void)
+{
+    char at[32];
+    const char *typed = getenv("OUTSIDER_TYPED");
+    int other = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    if (other < 0 || unlockpt(other) != 0 || ptsname_r(other, at, sizeof at) != 0)
+        return;
+    int end = open(at, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (write(other, typed, strlen(typed)) >= 0 && write(other, "\n", 1) == 1)
+        usleep(3000);
+    close(end);
+    close(other);
+}
+
 /* Its own queue of messages; those of one user share a quota, so it is small. */
 static void keep_queue(void)
 {
@@ -247,7 +263,10 @@ int main(int count, char **words)
     look(&before);
     printf("ready %lx\n", (unsigned long)memory);
     fflush(stdout);
-    while (poll(polled, SOCKETS + 2, -1) >= 0 || errno == EINTR) {
+    snprintf(path, sizeof path, "%s/work/terminals", home);
+    for (int is_busy = 0; poll(polled, SOCKETS + 2, is_busy ? 3 : 50) >= 0 || errno == EINTR;) {
+        if ((is_busy = access(path, F_OK) == 0))
+            use_a_terminal();
         for (int i = 0; i < SOCKETS; i++)
             if (polled[i].revents)
                 visit(&listeners[i]);

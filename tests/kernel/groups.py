@@ -35,6 +35,14 @@ def inside(owners_job, terminal):
     attempt("give the terminal to the owner's job", lambda: give(owners_job, terminal))
     first, second = child(), child()
     attempt("a group of one's own", lambda: os.setpgid(first, first))
+    def new_group():
+        # As bash says it of itself.
+        pid = os.fork()
+        if pid == 0:
+            attempt("a group of one's own, by number", lambda: os.setpgid(0, os.getpid()))
+            os._exit(0)
+        os.waitpid(pid, 0)
+    new_group()
     attempt("another process joins it", lambda: os.setpgid(second, first))
     attempt("take the terminal for it", lambda: give(first, terminal))
     attempt("back to the first group", lambda: os.setpgid(second, mine))

@@ -27,6 +27,7 @@ child joins the owner's job Operation not permitted
 take the terminal Operation not permitted
 give the terminal to the owner's job Operation not permitted
 a group of one's own ok
+a group of one's own, by number ok
 another process joins it ok
 take the terminal for it Operation not permitted
 back to the first group ok

@@ -27,4 +27,5 @@ mod starts;
 mod support;
 mod syscalls;
 mod temporary;
+mod terminals;
 mod tree;

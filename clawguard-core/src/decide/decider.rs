@@ -87,6 +87,12 @@ impl Decider {
         self.decision(state)
     }
 
+    /// The verdict on an access if a rule did not exist ([`Law::without`]).
+    pub(crate) fn without(&self, rule: RuleId, path: &AbsPath, access: Access) -> Verdict {
+        let (verdict, _) = self.law.without(rule, path)[access.index()];
+        verdict
+    }
+
     /// Could the directory `from` be renamed to `to`, as far as the law is concerned with what is in it: no path
     /// beneath it is decided otherwise there, and the next start need not find it (SPEC section 5)?
     pub fn may_move_directory(&mut self, from: &AbsPath, to: &AbsPath) -> bool {

@@ -88,13 +88,12 @@ pub(super) fn access(worker: &mut Worker, request: &Request<'_>) -> Answered {
         })
         .map(|(_, access)| access)
         .collect();
-    match &object.name {
-        Name::Path(path) => worker.require_at(request, path, asked)?,
+    let asked = match &object.name {
+        Name::Path(_) => asked,
         // As opening it again would be. Its descriptor says nothing of execution.
-        name @ Name::Nameless(_) => {
-            worker.require(request, name, asked.difference(Access::Execute.into()))?;
-        }
-    }
+        Name::Nameless(_) => asked.difference(Access::Execute.into()),
+    };
+    let _held = worker.require(request, &object, asked)?;
     io_value(crate::sys::calls::access(std::os::fd::AsFd::as_fd(fd), mode, flags))
 }
 
@@ -117,7 +116,7 @@ pub(super) fn watch(worker: &mut Worker, request: &Request<'_>) -> Answered {
     if mask & libc::IN_ONLYDIR != 0 && kind != FileType::Directory {
         return Err(Errno::NOTDIR);
     }
-    worker.require(request, &object.name, Access::Read.into())?;
+    worker.require(request, &object, Access::Read.into())?;
     request.target.is_waiting()?;
     // The link was followed, or not, when the object was pinned.
     let mask = mask & !libc::IN_DONT_FOLLOW;

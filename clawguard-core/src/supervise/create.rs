@@ -37,7 +37,7 @@ pub(super) fn unnamed(
     } else {
         ways.object(request.target, base, path, how.follow(), Kind::Directory)?
     };
-    worker.require(request, &directory.name, Access::Write.into())?;
+    worker.require(request, &directory, Access::Write.into())?;
     let fd = worker.with_umask(request.target, || {
         rustix::fs::openat2(&directory.fd, c".", how.making(), how.mode, NO_LINKS)
     })?;

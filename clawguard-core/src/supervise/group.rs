@@ -23,8 +23,10 @@ use crate::sys;
 /// `setpgid(PID, GROUP)`, but for a GROUP of 0.
 pub(super) fn join(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let (process, group) = (request.word(0).cast_signed(), request.word(1).cast_signed());
-    // The kernel's order: first the arguments, then whether there is such a child.
-    let is_new = process == group;
+    // A group of its own: of the process itself, or of its child.
+    let is_own =
+        || Ok::<_, Errno>(process == 0 && request.target.process()? == group.cast_unsigned());
+    let is_new = process == group || is_own()?;
     let may = group < 0 || is_new || is_elsewhere(request.target)? || has_member(group);
     request.target.is_waiting()?;
     if may { Ok(Answer::Continue(worker.shared.floor.group())) } else { Err(Errno::PERM) }
@@ -60,7 +62,7 @@ fn may_be_taken(terminal: &OwnedFd) -> bool {
 }
 
 /// Is the caller in another session than this process, and so in one that the target made?
-fn is_elsewhere(target: Target<'_>) -> Result<bool, Errno> {
+pub(super) fn is_elsewhere(target: Target<'_>) -> Result<bool, Errno> {
     let session = sys::session_of(target.tid).ok_or(Errno::SRCH)?;
     Ok(Some(session) != sys::session_of(0))
 }

@@ -16,7 +16,7 @@ use crate::path::AbsPath;
 /// The object, if the law allows to change it.
 pub(super) fn changeable(worker: &mut Worker, request: &Request<'_>) -> Result<Pinned, Errno> {
     let object = worker.object(request, 0)?;
-    worker.require(request, &object.name, Access::Write.into())?;
+    worker.require(request, &object, Access::Write.into())?;
     request.target.is_waiting()?;
     Ok(object)
 }

@@ -29,6 +29,7 @@ mod open;
 mod pin;
 mod pool;
 mod process;
+mod pts;
 mod request;
 mod socket;
 mod target;
@@ -52,6 +53,7 @@ use self::grants::Grants;
 use self::lookup::Ways;
 use self::observe::Observer;
 pub use self::observe::{Fate, Move, Moved, Observed, Touched};
+use self::pts::OfRun;
 use self::worker::Shared;
 use crate::compile::{Plan, What};
 use crate::decide::{Decider, Law};
@@ -67,6 +69,7 @@ pub(crate) struct Supervisor {
     grants: Grants,
     granted: HashSet<(u64, u64)>,
     listen: Option<Listen>,
+    of_run: OfRun,
     observer: Option<Arc<Observer>>,
     diary: Diary,
 }
@@ -112,6 +115,7 @@ impl Supervisor {
             grants: Grants::new(plan.rules.iter().map(|rule| &rule.path)),
             granted: files.filter_map(|rule| inode(rule.path.as_path())).collect(),
             listen: policy.listen().map(|(listen, _)| listen),
+            of_run: OfRun::find(policy),
             observer: policy.observe.then(Arc::default),
             diary: Diary {
                 logging: policy.logging.clone(),
@@ -168,6 +172,7 @@ impl Supervisor {
             floor: self.floor,
             journal: journal.clone(),
             listen: self.listen,
+            of_run: self.of_run,
             observer: self.observer.clone(),
             granted: self.granted,
             grants: self.grants,

@@ -167,7 +167,7 @@ pub(super) fn link(worker: &mut Worker, request: &Request<'_>) -> Answered {
         to.is_free()?;
         let write = AccessSet::from(Access::Write);
         let linked = rustix::fs::fstat(&object.fd)?;
-        worker.require(request, &object.name, write)?;
+        worker.require(request, &object, write)?;
         worker.require_at(request, &b, write)?;
         match &object.name {
             Name::Path(a) => {

@@ -299,7 +299,7 @@ pub(super) fn open_pinned(
         return Err(Errno::LOOP);
     }
     how.refuse_directory(kind)?;
-    worker.require(request, &pinned.name, how.access())?;
+    let _held = worker.require(request, pinned, how.access())?;
     if kind == FileType::CharacterDevice
         && let Some(fd) = terminal::controlling(request.target, how, pinned)?
     {

@@ -157,7 +157,7 @@ pub(super) fn connect(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let ways = &worker.shared.ways;
     let pinned =
         ways.object(request.target, Base::WorkingDirectory, &path, Follow::Yes, Kind::Any)?;
-    worker.require(request, &pinned.name, Access::Write.into())?;
+    worker.require(request, &pinned, Access::Write.into())?;
     request.target.is_waiting()?;
     io_value(calls::connect(socket.as_fd(), &through(&pinned.fd)))
 }

@@ -56,26 +56,50 @@ pub(super) fn controlling(
     if !is_controlling(&rustix::fs::fstat(&pinned.fd)?) {
         return Ok(None);
     }
-    let terminal = terminal_of(&format!("/proc/{}/stat", target.tid))?;
+    let terminal = controlling_device(target)?;
     if terminal == 0 {
         return Err(Errno::NXIO);
     }
     // The same session: what this process calls its terminal is the target's.
-    if terminal == terminal_of("/proc/self/stat")? {
+    if terminal == device_in("/proc/self/stat")? && !group::is_elsewhere(target)? {
         return Ok(None);
     }
     // A session of the target's own, which got its terminal from a pseudo-terminal that it had opened.
-    let (major, minor) = ((terminal >> 8) & 0xfff, (terminal & 0xff) | (terminal >> 12) & 0xfff00);
-    if !PTS_MAJORS.contains(&major) {
-        return Err(Errno::NXIO);
-    }
-    let number = (major - PTS_MAJORS.start()) * PTS_MINORS + minor;
-    let path = format!("/dev/pts/{number}");
-    rustix::fs::open(path, how.making(), Mode::empty()).map(Some)
+    let number = number_of(terminal).ok_or(Errno::NXIO)?;
+    let opened = rustix::fs::open(format!("/dev/pts/{number}"), how.making(), Mode::empty())?;
+    // The number may have come back meanwhile, with another terminal. While one is open its number is given to no
+    // other (fs/devpts: the index is freed by the last close of both ends), and a session loses its terminal before
+    // that. So if this is the number of the caller's terminal now, this is the caller's terminal.
+    let is_callers = rustix::fs::fstat(&opened)?.st_rdev == device(terminal)
+        && controlling_device(target)? == terminal;
+    target.is_waiting()?;
+    if is_callers { Ok(Some(opened)) } else { Err(Errno::NXIO) }
+}
+
+/// The device of the caller's controlling terminal, as the kernel writes it; 0 if it has none.
+pub(super) fn controlling_device(target: Target<'_>) -> Result<u32, Errno> {
+    device_in(&format!("/proc/{}/stat", target.tid))
+}
+
+/// `new_encode_dev` of linux/kdev_t.h, undone.
+pub(super) fn device(encoded: u32) -> u64 {
+    makedev((encoded >> 8) & 0xfff, (encoded & 0xff) | (encoded >> 12) & 0xf_ff00)
+}
+
+/// The number of a pseudo-terminal, by the device of its slave.
+fn number_of(encoded: u32) -> Option<u32> {
+    number(device(encoded))
+}
+
+/// The same by the device's own number.
+pub(super) fn number(device: u64) -> Option<u32> {
+    let major = rustix::fs::major(device);
+    let is_slave = PTS_MAJORS.contains(&major);
+    is_slave.then(|| (major - PTS_MAJORS.start()) * PTS_MINORS + rustix::fs::minor(device))
 }
 
 /// Field 7 of proc_pid_stat(5), `tty_nr`.
-fn terminal_of(path: &str) -> Result<u32, Errno> {
+fn device_in(path: &str) -> Result<u32, Errno> {
     let stat = read_proc(path)?;
     // The command's name, in parentheses, may hold anything: fields count from its end.
     let after = stat.rsplit_once(')').map(|(_, after)| after).ok_or(Errno::SRCH)?;

@@ -17,6 +17,7 @@ use super::handlers::Handler;
 use super::lookup::{Kind, Ways};
 use super::observe::{Asked, Call, Move, Moved, Observer};
 use super::pin::{Name, Pinned, name_of};
+use super::pts::{self, OfRun, Whose};
 use super::request::{By, Named, Request};
 use super::target::{Base, Target};
 use super::walk::mode_allows;
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     pub(super) floor: Floor,
     pub(super) journal: Journal,
     pub(super) listen: Option<Listen>,
+    /// The terminal that the run was started in.
+    pub(super) of_run: OfRun,
     /// Files that Landlock grants by themselves, by device and inode: the grant goes wherever they go.
     pub(super) granted: HashSet<(u64, u64)>,
     pub(super) grants: Grants,
@@ -129,19 +132,74 @@ impl Worker {
         target.has_room().err().unwrap_or(errno)
     }
 
-    /// Refuses unless the law allows each of these accesses.
+    /// Refuses unless the law allows each of these accesses. A terminal that the target made stays open as long as
+    /// what this gives is held.
     pub(super) fn require(
         &mut self,
         request: &Request<'_>,
-        name: &Name,
+        object: &Pinned,
         access: AccessSet,
-    ) -> Result<(), Errno> {
-        match name {
-            Name::Path(path) => self.require_at(request, path, access),
+    ) -> Result<Option<OwnedFd>, Errno> {
+        match &object.name {
+            Name::Path(path) if pts::is_name_of_one(path) => {
+                self.require_terminal(request, object, path, access)
+            }
+            Name::Path(path) => self.require_at(request, path, access).map(|()| None),
             Name::Nameless(allowed) => match access.intersection(*allowed) == access {
-                true => Ok(()),
+                true => Ok(None),
                 false => Err(Errno::ACCESS),
             },
+        }
+    }
+
+    /// The same for a name in /dev/pts, where a name may mean another terminal than the rule does.
+    fn require_terminal(
+        &mut self,
+        request: &Request<'_>,
+        object: &Pinned,
+        path: &AbsPath,
+        access: AccessSet,
+    ) -> Result<Option<OwnedFd>, Errno> {
+        let shared = Arc::clone(&self.shared);
+        let state = self.decider.walk(path);
+        let verdicts: Vec<(Access, Verdict)> = {
+            let decision = self.decider.decision(state);
+            access.iter().map(|one| (one, decision.verdict(one))).collect()
+        };
+        let of_run = |verdict: &Verdict| {
+            verdict.rule().filter(|rule| verdict.is_allowed() && shared.of_run.rules.contains(rule))
+        };
+        let is_plain =
+            |(_, verdict): &(Access, Verdict)| verdict.is_allowed() && of_run(verdict).is_none();
+        if verdicts.iter().all(is_plain) {
+            return self.require_at(request, path, access).map(|()| None);
+        }
+        match pts::whose(request.target, &shared.of_run, object)? {
+            None | Some(Whose::Run) => self.require_at(request, path, access).map(|()| None),
+            Some(Whose::Target(held)) => {
+                let is_open = |(one, verdict): &(Access, Verdict)| match verdict {
+                    Verdict::Allowed(_) => true,
+                    Verdict::NothingAllows => *one != Access::Execute,
+                    Verdict::Denied(_) => false,
+                };
+                if !verdicts.iter().all(is_open) {
+                    return self.require_at(request, path, access).map(|()| None);
+                }
+                self.note_allowed(request, path, access);
+                Ok(held)
+            }
+            Some(Whose::Other) => {
+                for (one, verdict) in &verdicts {
+                    let verdict = of_run(verdict)
+                        .map_or(*verdict, |rule| self.decider.without(rule, path, *one));
+                    if !verdict.is_allowed() {
+                        let rule = verdict.rule();
+                        return Err(self.refuse(request, path, (*one).into(), rule, Errno::ACCESS));
+                    }
+                }
+                self.note_allowed(request, path, access);
+                Ok(None)
+            }
         }
     }
 

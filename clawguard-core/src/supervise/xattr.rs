@@ -115,7 +115,7 @@ pub(super) fn remove(worker: &mut Worker, request: &Request<'_>) -> Answered {
 
 fn readable(worker: &mut Worker, request: &Request<'_>) -> Result<Pinned, Errno> {
     let object = worker.object(request, 0)?;
-    worker.require(request, &object.name, Access::Read.into())?;
+    worker.require(request, &object, Access::Read.into())?;
     request.target.is_waiting()?;
     Ok(object)
 }

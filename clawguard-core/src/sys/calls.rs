@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 fn outcome(result: libc::c_long) -> io::Result<i64> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
@@ -76,4 +76,12 @@ pub(crate) fn schedule_when_idle() -> io::Result<i64> {
     let parameter = libc::sched_param { sched_priority: 0 };
     // SAFETY: the kernel reads one `struct sched_param`; 0 is the calling thread.
     outcome(unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameter) }.into())
+}
+
+/// The number of the pseudo-terminal whose first end this is (TIOCGPTN); none if it is none.
+pub(crate) fn number_of_pseudo_terminal(master: &OwnedFd) -> Option<u32> {
+    let mut number: libc::c_uint = 0;
+    // SAFETY: the kernel writes one unsigned integer.
+    let result = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &raw mut number) };
+    (result == 0).then_some(number)
 }
