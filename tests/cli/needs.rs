@@ -88,8 +88,17 @@ fn a_path_of_the_user_that_is_missing_needs_the_supervisor() {
 }
 
 #[test]
-fn execution_without_reading_needs_the_supervisor() {
-    needs("allowed_paths: ['~/work/sub', { path: '~/work', access: x }]", "policy.yaml:4)");
+fn execution_without_reading_lets_nothing_be_executed_and_is_remarked_on() {
+    let world = World::mine();
+    world.write("~/work/tool", "x");
+    world.policy("allowed_paths: [{ path: '~/work', access: x }]");
+    let told =
+        world.shim_with(["-q", "plan", "--policy", &world.text("~/policy.yaml")]).run().works();
+    let remark =
+        "~/work` ({home}/policy.yaml:4) allows x without r, which lets nothing be executed";
+    assert!(told.stdout.contains(&world.text(remark)), "{told:#?}");
+    let checked = world.confined().args(["check", &world.text("~/work/tool")]).run();
+    assert!(checked.works().stdout.contains("nothing allows it"));
 }
 
 #[test]

@@ -184,7 +184,7 @@ fn a_hard_link_that_existed_before_gives_its_other_name_nothing() {
 }
 
 #[test]
-fn x_without_r_executes_nothing_in_kernel_mode() {
+fn x_without_r_executes_nothing_in_any_mode() {
     for_every_user(|world| {
         world.install("/usr/bin/true", "~/tools/true");
         world.policy("allowed_paths: ['~/work', { path: '~/tools', access: x }]");

@@ -234,8 +234,14 @@ impl Law {
         })
     }
 
-    /// "For one access A and one absolute real path p (`depth` = number of components)"
+    /// "`x` needs `r` besides: who executes a file reads it."
     pub(crate) fn decide(&self, access: Access, path: &[Name]) -> bool {
+        let needs_read = access == Access::Execute;
+        self.decide_alone(access, path) && (!needs_read || self.decide_alone(Access::Read, path))
+    }
+
+    /// "For one access A and one absolute real path p (`depth` = number of components)"
+    fn decide_alone(&self, access: Access, path: &[Name]) -> bool {
         let rules = |effect: Effect| {
             self.rules
                 .iter()

@@ -24,8 +24,6 @@ pub(crate) enum Lack {
     DirectoryName,
     /// A file can be written, but not removed and made again: that is a right of its directory.
     FileName,
-    /// Landlock lets nothing be executed that it does not also let be read.
-    ExecuteUnread,
     /// Nothing is there, and what will be there has no rule that lets it be executed.
     MissingProgram,
     /// A file that has another name: the supervisor opens it by this one, and nobody can execute it for the target.
@@ -51,7 +49,7 @@ impl Lack {
     pub(crate) fn is_of_execution(self) -> bool {
         match self {
             Lack::Mixed(access) => access == Access::Execute,
-            Lack::ExecuteUnread | Lack::MissingProgram | Lack::SecondProgram => true,
+            Lack::MissingProgram | Lack::SecondProgram => true,
             Lack::Entries
             | Lack::Missing
             | Lack::SecondName
@@ -69,7 +67,6 @@ impl Lack {
             | Lack::Entries
             | Lack::DirectoryName
             | Lack::FileName
-            | Lack::ExecuteUnread
             | Lack::MissingProgram
             | Lack::SecondProgram) => other,
         }
@@ -89,7 +86,6 @@ impl Lack {
             Lack::SecondName => format!("`{path}`, which has another name (a hard link)"),
             Lack::DirectoryName => format!("removing the directory `{path}` itself"),
             Lack::FileName => format!("removing or replacing the file `{path}`"),
-            Lack::ExecuteUnread => format!("executing `{path}`, which may not be read"),
             Lack::MissingProgram => {
                 format!("executing `{path}`, which does not exist at the start")
             }

@@ -95,7 +95,6 @@ impl Plan {
             | Lack::SecondName
             | Lack::DirectoryName
             | Lack::FileName
-            | Lack::ExecuteUnread
             | Lack::MissingProgram
             | Lack::SecondProgram => 0,
         };
@@ -125,10 +124,9 @@ impl Plan {
         let (users, others): (Vec<&Loose>, Vec<&Loose>) = self.loose.iter().partition(is_users);
         let all = users.into_iter().chain(others);
         // Directories that stand alike share their list of blocks.
-        let is_new = |loose: &&Loose| loose.blocks.is_empty() || seen.insert(loose.blocks.as_ptr());
-        for loose in all.filter(is_new) {
-            for rule in loose.made_by() {
-                blocks.entry(rule).or_insert(loose);
+        for loose in all.filter(|loose| seen.insert(loose.blocks.as_ptr())) {
+            for rule in loose.blocks.iter() {
+                blocks.entry(*rule).or_insert(loose);
             }
         }
         blocks

@@ -14,7 +14,8 @@ use crate::resolve::{AtFront, ResolvedPolicy, Spelled};
 /// A remark on a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lint {
-    /// A name for programs: `shadowed`, `exception`, `redundant`, `missing`, `replaceable`, `link`, `alert`.
+    /// A name for programs: `shadowed`, `unread`, `exception`, `redundant`, `missing`, `replaceable`, `link`,
+    /// `alert`.
     pub kind: &'static str,
     /// The rule that it is about.
     pub rule: RuleId,
@@ -31,6 +32,7 @@ impl Plan {
         let mut lints = exceptions(policy, &mut decider);
         for one in policy.spelled.iter().filter(|one| is_judged(policy, one)) {
             lints.extend(shadowed(policy, one, &mut decider));
+            lints.extend(unread(policy, one, &mut decider));
             lints.extend(redundant(policy, one));
             lints.extend(missing(policy, one));
             lints.extend(replaceable(self, one, &mut decider));
@@ -178,6 +180,25 @@ fn shadowed(policy: &ResolvedPolicy, one: &Spelled, decider: &mut Decider) -> Op
         policy.rule(block)
     );
     Some(Lint { kind: "shadowed", rule: one.rule, text })
+}
+
+/// A rule that allows `x` where nothing lets anything be read.
+fn unread(policy: &ResolvedPolicy, one: &Spelled, decider: &mut Decider) -> Option<Lint> {
+    let rule = policy.rule(one.rule);
+    let is_of_execution =
+        rule.access.contains(Access::Execute) && !rule.access.contains(Access::Read);
+    if rule.effect != Effect::Allowed || !is_of_execution {
+        return None;
+    }
+    let state = decider.walk_exactly(one.real_front());
+    if decider.may_allow(state, Access::Read) {
+        return None;
+    }
+    let text = format!(
+        "`{}` ({}) allows x without r, which lets nothing be executed: write `access: rx`",
+        rule.pattern, rule.origin
+    );
+    Some(Lint { kind: "unread", rule: one.rule, text })
 }
 
 /// A rule without which every decision would be the same.

@@ -210,8 +210,7 @@ impl Walk<'_> {
 
     /// The accesses that are allowed at a state or may be allowed beneath it.
     fn may_allow(&self, state: StateId) -> AccessSet {
-        let live = self.decider.live(state);
-        let may = |access: &Access| self.decider.standing(state, *access).may_allow(*access, live);
+        let may = |access: &Access| self.decider.may_allow(state, *access);
         Access::ALL.into_iter().filter(may).collect()
     }
 
@@ -227,13 +226,12 @@ impl Walk<'_> {
             return;
         }
         self.grant(place, rights::file(allowed, self.abi), What::File);
-        self.unread_execute(place, allowed);
         self.file_name(place, allowed);
     }
 
     fn directory(&mut self, mut place: Place) {
         let stand = Access::ALL.map(|access| self.stand(place.state, access));
-        let [read, write, execute] = stand;
+        let [_, write, _] = stand;
         let granted: AccessSet = Access::ALL
             .into_iter()
             .filter(|access| stand[access.index()].allowed && stand[access.index()].settled)
@@ -249,10 +247,8 @@ impl Walk<'_> {
         self.grant(&place, own, What::Directory);
         place.inherited |= own;
         self.directory_name(&place, write);
-        if granted.contains(Access::Execute) && read.settled {
-            self.unread_execute(&place, self.allowed(place.state));
-        }
         if write.allowed && write.settled && !alike {
+            let [read, _, execute] = stand;
             self.entries_gap(&place, [read, execute]);
         }
         let is_settled = stand.iter().all(|stand| stand.settled) && (alike || !write.allowed);
@@ -306,9 +302,8 @@ impl Walk<'_> {
 
     /// The accesses that a wildcard may allow in names that exist although no fresh name gets them: `/h/*.txt`.
     fn wildcards_allow(&self, state: StateId) -> AccessSet {
-        let live = self.decider.live(state);
         let wild = self.decider.wildcards_allow(state);
-        let may = |access: &Access| self.decider.standing(state, *access).may_allow(*access, live);
+        let may = |access: &Access| self.decider.may_allow(state, *access);
         wild.iter().filter(may).collect()
     }
 

@@ -139,10 +139,7 @@ impl Plan {
             | Lack::SecondName
             | Lack::FileName => gap.allowed_by.is_some() || self.is_made_by_user(gap),
             // No open.
-            Lack::Mixed(Access::Execute)
-            | Lack::ExecuteUnread
-            | Lack::MissingProgram
-            | Lack::SecondProgram => false,
+            Lack::Mixed(Access::Execute) | Lack::MissingProgram | Lack::SecondProgram => false,
         }
     }
 
@@ -155,10 +152,7 @@ impl Plan {
                 self.traps_opens()
             }
             // It cannot execute for the target.
-            Lack::Mixed(Access::Execute)
-            | Lack::ExecuteUnread
-            | Lack::MissingProgram
-            | Lack::SecondProgram => false,
+            Lack::Mixed(Access::Execute) | Lack::MissingProgram | Lack::SecondProgram => false,
         }
     }
 }

@@ -204,9 +204,26 @@ fn a_file_that_may_be_written_needs_the_supervisor_to_be_replaced() {
 }
 
 #[test]
-fn executing_what_may_not_be_read_needs_the_supervisor() {
-    let world = World::new(&["/w/tool"]);
-    assert_eq!(needs(&world.plan(&["x /w"], &[])), [world.path("/w")]);
+fn execution_without_reading_grants_nothing_and_is_remarked_on() {
+    let world = World::new(&["/w/tool", "/r/tool"]);
+    let plan = world.plan(&["x /w", "r /r", "x /r/tool"], &[]);
+    assert!(!world.rules(&plan).iter().any(|rule| rule.starts_with("/w")));
+    assert!(world.rules(&plan).contains(&"/r/tool: execute".to_owned()));
+    assert!(needs(&plan).is_empty());
+    let lints = plan.lints();
+    let unread: Vec<&str> =
+        lints.iter().filter(|lint| lint.kind == "unread").map(|lint| lint.text.as_str()).collect();
+    assert_eq!(unread.len(), 1, "{lints:?}");
+    assert!(unread[0].contains(&world.path("/w")), "{unread:?}");
+}
+
+#[test]
+fn what_may_be_executed_may_be_read_in_every_mode() {
+    let world = World::new(&["/w/a/tool", "/w/secret"]);
+    let plan = world.plan_with(&kernel(7), Mode::Kernel, &["/w"], &["r /w/secret"], "{}").unwrap();
+    for rule in world.rules(&plan) {
+        assert!(!rule.contains("execute") || rule.contains("read_file"), "{rule}");
+    }
 }
 
 #[test]

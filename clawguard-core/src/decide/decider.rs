@@ -10,7 +10,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::Law;
 use super::accept::{Accept, Guards, Live, Meaning, RuleId};
-use super::standing::{Behaviour, Standing, Verdict};
+use super::standing::{Behaviour, Standing, Standings, Verdict};
 use super::symbol::{Name, Symbol};
 use super::trie::NodeId;
 use crate::access::{Access, AccessSet};
@@ -40,7 +40,7 @@ impl Decision {
 #[derive(Debug, PartialEq, Eq, Hash, Clone)]
 struct Key {
     nodes: Box<[NodeId]>,
-    standings: [Standing; 3],
+    standings: Standings,
 }
 
 #[derive(Debug)]
@@ -161,11 +161,19 @@ impl Decider {
 
     /// The verdicts at a state.
     pub(crate) fn decision(&self, state: StateId) -> Decision {
-        Decision { verdicts: self.state(state).key.standings.map(Standing::verdict) }
+        let standings = self.state(state).key.standings;
+        Decision { verdicts: Access::ALL.map(|access| standings.verdict(access)) }
     }
 
+    /// One access by itself: `x` without the `r` that it needs.
     pub(crate) fn standing(&self, state: StateId, access: Access) -> Standing {
-        self.state(state).key.standings[access.index()]
+        self.state(state).key.standings.alone(access)
+    }
+
+    /// May this path, or any beneath, be allowed `access`?
+    pub(crate) fn may_allow(&self, state: StateId, access: Access) -> bool {
+        let state = self.state(state);
+        state.key.standings.may_allow(access, state.live)
     }
 
     /// What may still match beneath a state.
@@ -176,7 +184,7 @@ impl Decider {
     /// Is `access` decided alike at and beneath this state?
     pub(crate) fn is_settled(&self, state: StateId, access: Access, guards: Guards) -> bool {
         let state = self.state(state);
-        state.key.standings[access.index()].is_settled(access, state.live, guards)
+        state.key.standings.is_settled(access, state.live, guards)
     }
 
     /// The names that allowed patterns spell as the next component, sorted.
@@ -268,8 +276,8 @@ impl Decider {
 
     fn behaviour(&self, state: StateId) -> (Vec<NodeId>, [Behaviour; 3]) {
         let state = self.state(state);
-        let of = |access: Access| state.key.standings[access.index()].behaviour(access, state.live);
-        let behaviours = Access::ALL.map(of);
+        let behaviours =
+            Access::ALL.map(|access| state.key.standings.behaviour(access, state.live));
         let is_open =
             |access: &Access| !matches!(behaviours[access.index()], Behaviour::Settled { .. });
         // What speaks only of accesses that are settled, or of nothing, changes nothing.
@@ -290,17 +298,13 @@ impl Decider {
         self.intern(nodes, standings)
     }
 
-    fn intern(&mut self, nodes: Vec<NodeId>, before: [Standing; 3]) -> StateId {
+    fn intern(&mut self, nodes: Vec<NodeId>, before: Standings) -> StateId {
         let trie = &self.law.trie;
-        let standings = Access::ALL.map(|access| {
-            let accepts = nodes.iter().flat_map(|node| trie.accepts(*node));
-            before[access.index()].descend(access, accepts)
-        });
+        let standings = before.descend(|| nodes.iter().flat_map(|node| trie.accepts(*node)));
         let live = nodes.iter().fold(Live::default(), |live, node| live.union(trie.live(*node)));
-        let settled =
-            |access: Access| standings[access.index()].is_settled(access, live, Guards::All);
+        let settled = |access: Access| standings.is_settled(access, live, Guards::All);
         let is_final = Access::ALL.into_iter().all(settled);
-        let is_named = |access: Access| standings[access.index()].is_named(access, live);
+        let is_named = |access: Access| standings.is_named(access, live);
         let is_told = is_final && Access::ALL.into_iter().all(is_named);
         let key = Key { nodes: nodes.into_boxed_slice(), standings };
         if let Some(id) = self.ids.get(&key) {
@@ -323,6 +327,6 @@ impl Decider {
         self.symbols.clear();
         self.steps.clear();
         let start = self.law.trie.start();
-        self.intern(start, [Standing::default(); 3]);
+        self.intern(start, Standings::default());
     }
 }

@@ -20,7 +20,7 @@ pub(crate) use self::accept::{Guards, Meaning};
 pub(crate) use self::decider::StateId;
 pub use self::decider::{Decider, Decision};
 pub use self::folding::Folding;
-use self::standing::Standing;
+use self::standing::Standings;
 pub use self::standing::Verdict;
 use self::trie::{NodeId, Side, Trie};
 use crate::access::Access;
@@ -69,15 +69,11 @@ impl Law {
     /// Slow, for `plan`: nothing is remembered.
     pub(crate) fn without(&self, rule: RuleId, path: &AbsPath) -> [(Verdict, bool); 3] {
         let mut nodes = self.trie.start();
-        let mut standings = [Standing::default(); 3];
-        let descend = |nodes: &[NodeId], standings: [Standing; 3]| {
-            Access::ALL.map(|access| {
-                let accepts = nodes.iter().flat_map(|node| self.trie.accepts(*node));
-                let others = accepts.filter(|accept| accept.rule != rule);
-                standings[access.index()].descend(access, others)
-            })
+        let descend = |nodes: &[NodeId], standings: Standings| {
+            let accepts = || nodes.iter().flat_map(|node| self.trie.accepts(*node));
+            standings.descend(|| accepts().filter(|accept| accept.rule != rule))
         };
-        standings = descend(&nodes, standings);
+        let mut standings = descend(&nodes, Standings::default());
         for (depth, name) in path.components().enumerate() {
             let symbol = self.trie.alphabet.read(name, self.folding.case(path, depth)).into();
             nodes = self.trie.step(&nodes, &symbol);
@@ -86,8 +82,7 @@ impl Law {
         let live =
             nodes.iter().fold(Live::default(), |live, node| live.union(self.trie.live(*node)));
         Access::ALL.map(|access| {
-            let standing = standings[access.index()];
-            (standing.verdict(), standing.is_settled(access, live, Guards::All))
+            (standings.verdict(access), standings.is_settled(access, live, Guards::All))
         })
     }
 

@@ -1,7 +1,8 @@
 //! SPEC section 4, one access at a time and one component at a time.
 //!
 //! The depths `b` and `e` of the law are never kept: on the way down only their order matters, and that is one of
-//! three standings. This is the only place where a decision is made.
+//! three standings. This is the only place where a decision is made. Who executes a file reads it, so `x` is allowed
+//! only where `r` is: [`Standings`] puts the two together.
 
 #![forbid(unsafe_code)]
 
@@ -120,7 +121,7 @@ impl Standing {
     }
 
     /// Can any path beneath be decided otherwise than the path so far?
-    pub(crate) fn is_settled(self, access: Access, live: Live, guards: Guards) -> bool {
+    fn is_settled(self, access: Access, live: Live, guards: Guards) -> bool {
         match (self.guard, self.block, self.cover) {
             (Some(_), _, _) => true,
             (None, Block::Blocked(_), _) => !live.allows_exactly(access),
@@ -133,7 +134,7 @@ impl Standing {
 
     /// Is a rule the reason, or can none beneath be? What nothing allows may still be blocked by name further down, and
     /// then a person wants that line.
-    pub(crate) fn is_named(self, access: Access, live: Live) -> bool {
+    fn is_named(self, access: Access, live: Live) -> bool {
         self.guard.is_some()
             || self.block != Block::None
             || self.cover.is_some()
@@ -141,12 +142,12 @@ impl Standing {
     }
 
     /// May any path beneath, or this one, be allowed?
-    pub(crate) fn may_allow(self, access: Access, live: Live) -> bool {
+    fn may_allow(self, access: Access, live: Live) -> bool {
         self.verdict().is_allowed() || !self.is_settled(access, live, Guards::All)
     }
 
     /// The standing without its reasons: equal ones decide alike whatever comes beneath. `live`: what may.
-    pub(crate) fn behaviour(self, access: Access, live: Live) -> Behaviour {
+    fn behaviour(self, access: Access, live: Live) -> Behaviour {
         if self.is_settled(access, live, Guards::All) {
             return Behaviour::Settled { is_allowed: self.verdict().is_allowed() };
         }
@@ -156,6 +157,75 @@ impl Standing {
             (Block::Exception(_), _) | (Block::None, Some(_)) => Behaviour::Allowed,
             (Block::None, None) => Behaviour::Uncovered,
         }
+    }
+}
+
+/// How things stand for every access after the components so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Standings([Standing; 3]);
+
+impl Standings {
+    /// The standings one component deeper, where `accepts` match.
+    pub(crate) fn descend<'a, I: Iterator<Item = &'a Accept>>(
+        self,
+        accepts: impl Fn() -> I,
+    ) -> Standings {
+        Standings(Access::ALL.map(|access| self.alone(access).descend(access, accepts())))
+    }
+
+    /// One access by itself, whatever it needs besides.
+    pub(crate) fn alone(self, access: Access) -> Standing {
+        self.0[access.index()]
+    }
+
+    /// What an access needs besides itself.
+    fn needed(self, access: Access) -> Option<Standing> {
+        match access {
+            Access::Read | Access::Write => None,
+            Access::Execute => Some(self.alone(Access::Read)),
+        }
+    }
+
+    /// The decision for the path so far.
+    pub(crate) fn verdict(self, access: Access) -> Verdict {
+        let own = self.alone(access).verdict();
+        match self.needed(access) {
+            Some(needed) if own.is_allowed() && !needed.verdict().is_allowed() => needed.verdict(),
+            Some(_) | None => own,
+        }
+    }
+
+    /// Can no path beneath be decided otherwise than the path so far? A proof if so; if not, perhaps.
+    pub(crate) fn is_settled(self, access: Access, live: Live, guards: Guards) -> bool {
+        let alone = |standing: Standing, access| {
+            let is_settled = standing.is_settled(access, live, guards);
+            (is_settled, is_settled && !standing.verdict().is_allowed())
+        };
+        let (own, own_denies) = alone(self.alone(access), access);
+        let Some(needed) = self.needed(access) else { return own };
+        let (other, other_denies) = alone(needed, Access::Read);
+        own_denies || other_denies || own && other
+    }
+
+    /// Is a rule the reason, or can none beneath be?
+    pub(crate) fn is_named(self, access: Access, live: Live) -> bool {
+        self.alone(access).is_named(access, live)
+    }
+
+    /// May any path beneath, or this one, be allowed?
+    pub(crate) fn may_allow(self, access: Access, live: Live) -> bool {
+        let needed = self.needed(access);
+        self.alone(access).may_allow(access, live)
+            && needed.is_none_or(|needed| needed.may_allow(Access::Read, live))
+    }
+
+    /// The standing of an access without its reasons: where all three are equal, they decide alike whatever comes
+    /// beneath. `live`: what may.
+    pub(crate) fn behaviour(self, access: Access, live: Live) -> Behaviour {
+        if self.is_settled(access, live, Guards::All) {
+            return Behaviour::Settled { is_allowed: self.verdict(access).is_allowed() };
+        }
+        self.alone(access).behaviour(access, live)
     }
 }
 

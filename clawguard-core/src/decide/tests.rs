@@ -111,6 +111,21 @@ fn each_access_is_decided_alone() {
 }
 
 #[test]
+fn what_may_not_be_read_may_not_be_executed() {
+    let policy =
+        resolve(&[(A, "rwx", "/w"), (B, "r", "**/.env"), (A, "x", "/bin"), (B, "x", "/w/tool")]);
+    let why = |path: &str| {
+        let path = AbsPath::parse(path).unwrap();
+        policy.reason(policy.decider().decide(&path).verdict(Access::Execute))
+    };
+    assert_eq!(why("/w/a"), "allowed rwx `/w` (command line test)");
+    assert_eq!(why("/w/.env"), "blocked r `**/.env` (command line test)");
+    assert_eq!(why("/w/.env/a"), "blocked r `**/.env` (command line test)");
+    assert_eq!(why("/w/tool"), "blocked x `/w/tool` (command line test)");
+    assert_eq!(why("/bin/ls"), "nothing allows it");
+}
+
+#[test]
 fn folded_directories_match_blocked_patterns_in_any_case_and_allowed_ones_in_theirs() {
     let policy = resolve(&[
         (A, "rwx", "/w/Ok"),
@@ -157,7 +172,7 @@ fn component() -> impl Strategy<Value = String> {
 }
 
 fn rule() -> impl Strategy<Value = naive::Rule> {
-    let access = prop::sample::select(vec!["r", "w", "rw", "rwx"]);
+    let access = prop::sample::select(vec!["r", "w", "x", "rw", "rx", "rwx"]);
     (any::<bool>(), access, prop::collection::vec(component(), 0..4)).prop_map(
         |(allow, access, components)| naive::Rule {
             effect: if allow { Effect::Allowed } else { Effect::Blocked },

@@ -14,11 +14,14 @@ use crate::policy::{
 };
 
 /// Blocked by the default, with their accesses. Writing a `.env` stays possible, so that `git clone` and
-/// `cp .env.example .env` work; reading it back is what leaks.
+/// `cp .env.example .env` work; reading it back is what leaks, and executing it is one way to read it.
 const DEFAULT_BLOCKS: [(&str, &[Access]); 3] = [
     ("~/.*", &Access::ALL),
-    ("**/.env", &[Access::Read]),
-    ("**/.env.{local,development,production,staging,test}{,.local}", &[Access::Read]),
+    ("**/.env", &[Access::Read, Access::Execute]),
+    (
+        "**/.env.{local,development,production,staging,test}{,.local}",
+        &[Access::Read, Access::Execute],
+    ),
 ];
 
 impl Policy {

@@ -75,25 +75,15 @@ impl Walk<'_> {
         self.decider.accepts(state).filter(here).map(|accept| accept.rule).collect()
     }
 
-    pub(super) fn unread_execute(&mut self, place: &Place, allowed: AccessSet) {
-        let is_unread = allowed.contains(Access::Execute) && !allowed.contains(Access::Read);
-        if is_unread && !place.is_loose {
-            let causes = self
-                .decider
-                .decision(place.state)
-                .verdict(Access::Execute)
-                .rule()
-                .into_iter()
-                .collect();
-            self.gap(place, Lack::ExecuteUnread, Access::Execute.into(), causes);
-        }
-    }
-
     /// A directory beneath which an access is decided in more than one way.
     pub(super) fn mixed(&mut self, place: &Place, access: Access, allowed: bool) {
         let lack = Lack::Mixed(access);
-        let causes =
-            self.causes(place.state, lack, |walk| walk.mixing(place.state, access, allowed));
+        let causes = self.causes(place.state, lack, |walk| {
+            // What is executed must be read.
+            let needed = (access == Access::Execute).then_some(Access::Read);
+            let all = needed.into_iter().chain([access]);
+            all.flat_map(|access| walk.mixing(place.state, access, allowed)).collect()
+        });
         self.shared_gap(place, lack, access.into(), causes);
     }
 

@@ -21,22 +21,15 @@ use crate::path::AbsPath;
 pub struct Loose {
     /// The directory; what lies beneath it is as loose.
     pub path: AbsPath,
-    /// What is granted beyond the law: `r`, `x` or both. The other one of the two holds for everything beneath.
+    /// What is granted beyond the law: `x` alone, where `r` holds for everything beneath, or both.
     pub access: AccessSet,
-    /// The rules that deny it somewhere beneath, or here: only the supervisor holds them. None where nothing allows
-    /// it.
+    /// The rules that deny it somewhere beneath: only the supervisor holds them.
     pub blocks: Arc<[RuleId]>,
     /// The rule that allows execution here.
     pub(crate) allowed_by: Option<RuleId>,
 }
 
 impl Loose {
-    /// The rules that make it loose: those that block, else the one that allows `x` where nothing allows `r`.
-    pub(crate) fn made_by(&self) -> impl Iterator<Item = RuleId> {
-        let allowed = self.allowed_by.filter(|_| self.blocks.is_empty());
-        self.blocks.iter().copied().chain(allowed)
-    }
-
     /// What only the supervisor holds here, in words.
     pub(crate) fn describe(&self) -> String {
         let words = |access: Access| match access {

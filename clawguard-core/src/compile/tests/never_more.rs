@@ -15,7 +15,8 @@ use crate::policy::Case;
 const NAMES: [&str; 5] = ["a", "b", ".h", "c.t", ".env"];
 const FRESH: [&str; 3] = ["zz", ".zz", ".env"];
 const WILDCARDS: [&str; 7] = ["*", "?", ".*", "*.t", "[ab]", "[!a]*", "**"];
-const ACCESSES: [&str; 9] = ["rwx", "rwx", "rwx", "r", "rw", "rx", "w", "x", "x"];
+const ACCESSES: [&str; 12] =
+    ["rwx", "rwx", "rwx", "rwx", "rwx", "rwx", "r", "rw", "rx", "rx", "w", "x"];
 
 /// splitmix64.
 pub(super) struct Random(pub(super) u64);
@@ -91,6 +92,7 @@ impl Judge<'_> {
         let why = format!("{path}: law {law}, loose {loose}, granted {:?}", rights::names(granted));
         assert!(may(Access::Read) || !granted.contains(AccessFs::ReadFile), "{why}");
         assert!(may(Access::Execute) || !granted.contains(AccessFs::Execute), "{why}");
+        assert!(law.contains(Access::Read) || !law.contains(Access::Execute), "{why}");
         assert!(!loose.contains(Access::Write), "{why}");
         // A loose directory shows no names.
         assert!(law.contains(Access::Read) || !granted.contains(AccessFs::ReadDir), "{why}");
@@ -134,7 +136,7 @@ fn judge(seed: u64) -> bool {
     let rules = |random: &mut Random, count| (0..count).map(|_| random.rule()).collect::<Vec<_>>();
     let count = 1 + random.below(3);
     let allowed = rules(&mut random, count);
-    let count = random.below(4);
+    let count = random.below(6);
     let blocked = rules(&mut random, count);
     fn words(rules: &[String]) -> Vec<&str> {
         rules.iter().map(String::as_str).collect()

@@ -47,9 +47,9 @@ fn a_block_inside_makes_one_loose_directory_and_its_children_get_no_rule() {
 #[test]
 fn what_is_settled_is_granted_exactly_and_not_loose() {
     let world = World::new(&["/w/bin/tool", "/w/src/"]);
-    // Reading is denied somewhere, executing nowhere.
+    // Reading is denied somewhere, and with it executing.
     let plan = world.plan(&["/w"], &["r **/.env"]);
-    assert_eq!(loose(&world, &plan), ["/w r [**/.env]"]);
+    assert_eq!(loose(&world, &plan), ["/w rx [**/.env]"]);
     assert_eq!(world.rules(&plan), ["/w: execute write_file read_file truncate ioctl_dev"]);
     // And the other way round.
     let plan = world.plan(&["/w"], &["x /w/bin"]);
@@ -64,19 +64,6 @@ fn what_is_settled_is_granted_exactly_and_not_loose() {
     let plan = world.plan(&["/w"], &["w /w/bin"]);
     assert!(loose(&world, &plan).is_empty());
     assert!(world.rules(&plan).contains(&"/w: execute read_file read_dir".to_owned()));
-}
-
-#[test]
-fn execution_without_reading_makes_a_directory_loose_for_reading() {
-    let world = World::new(&["/w/tool", "/file"]);
-    let plan = world.plan(&["x /w"], &[]);
-    assert_eq!(loose(&world, &plan), ["/w r []"]);
-    assert_eq!(world.rules(&plan), ["/w: execute read_file"]);
-    assert_eq!(needs(&plan), [world.path("/w")]);
-    // A file is no directory.
-    let plan = world.plan(&["x /file"], &[]);
-    assert!(loose(&world, &plan).is_empty());
-    assert!(plan.denied_more()[0].contains("may not be read"), "{:?}", plan.denied_more());
 }
 
 #[test]
@@ -215,7 +202,6 @@ fn opens_stop_only_where_landlock_does_not_hold_them_or_they_are_logged() {
         (vec!["r /later"], vec![]),
         (vec!["/w/**"], vec![]),
         (vec!["r /w/*"], vec![]),
-        (vec!["x /w"], vec![]),
     ] {
         assert!(traps_of(&allowed, &blocked, quiet).opens, "{allowed:?} {blocked:?}");
     }

@@ -190,8 +190,13 @@ pub(crate) fn is_blocked_by_name(rules: &[Alternative], path: &[&[u8]], access: 
     rules.iter().any(|rule| blocks(rule) && matches(&rule.components, path, rule.effect))
 }
 
-/// SPEC section 4.
+/// SPEC section 4: "`x` needs `r` besides".
 pub(crate) fn decide(rules: &[Alternative], path: &[&[u8]], access: Access) -> bool {
+    let needs_read = access == Access::Execute;
+    decide_alone(rules, path, access) && (!needs_read || decide_alone(rules, path, Access::Read))
+}
+
+fn decide_alone(rules: &[Alternative], path: &[&[u8]], access: Access) -> bool {
     let with = |effect: Effect| -> Vec<&Alternative> {
         let speaks = |rule: &&Alternative| rule.effect == effect && rule.access.contains(access);
         rules.iter().filter(speaks).collect()
