@@ -94,9 +94,8 @@ fn execution_without_reading_lets_nothing_be_executed_and_is_remarked_on() {
     world.policy("allowed_paths: [{ path: '~/work', access: x }]");
     let told =
         world.shim_with(["-q", "plan", "--policy", &world.text("~/policy.yaml")]).run().works();
-    let remark =
-        "~/work` ({home}/policy.yaml:4) allows x without r, which lets nothing be executed";
-    assert!(told.stdout.contains(&world.text(remark)), "{told:#?}");
+    let remark = "allows x without r, which lets nothing be executed";
+    assert!(told.stdout.contains(remark), "{told:#?}");
     let checked = world.confined().args(["check", &world.text("~/work/tool")]).run();
     assert!(checked.works().stdout.contains("nothing allows it"));
 }

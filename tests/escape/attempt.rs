@@ -13,6 +13,7 @@ pub(crate) const CLASSES: &[&str] = &[
     "abi",
     "calls",
     "descriptors",
+    "execution",
     "kernel",
     "links",
     "listeners",

@@ -102,3 +102,150 @@ fn a_program_that_the_target_makes_is_judged_by_where_it_lies() {
         assert_eq!(ran.stdout, "mine\nnot-there\nscript\nnot-there\nend\n", "{ran:#?}");
     });
 }
+
+/// A program that does nothing but end with 42, its loader, and files that name it as their loader or interpreter.
+const CHAINS: &str = r##"
+import os, platform, struct, sys
+
+machine, code = {
+    "x86_64": (62, bytes.fromhex("bf2a000000b83c0000000f05")),
+    "aarch64": (183, bytes.fromhex("400580d2a80b80d2010000d4")),
+}[platform.machine()]
+
+def program(path, at, others=0, loader=b""):
+    count = others + 1 + bool(loader)
+    front = 64 + 56 * count
+    body = loader + b"\0" * bool(loader)
+    body += b"\0" * (-len(body) % 16)
+    text = b"\x7fELF\x02\x01\x01" + b"\0" * 9
+    text += struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, at + front + len(body), 64, 0, 0, 64, 56, count, 0, 0, 0)
+    text += b"\0" * 56 * others
+    if loader:
+        text += struct.pack("<IIQQQQQQ", 3, 4, front, 0, 0, len(loader) + 1, len(loader) + 1, 1)
+    size = front + len(body) + len(code)
+    text += struct.pack("<IIQQQQQQ", 1, 5, 0, at, at, size, size, 4096)
+    write(path, text + body + code)
+
+def write(path, text):
+    with open(path, "wb") as file: file.write(text)
+    os.chmod(path, 0o755)
+
+def run(path):
+    pid = os.fork()
+    if pid == 0:
+        try: os.execv(path, [path])
+        except OSError as error: os._exit(error.errno)
+    status = os.waitpid(pid, 0)[1]
+    return os.waitstatus_to_exitcode(status)
+
+def told(what, status):
+    print(what, "ran" if status == 42 else os.strerror(status) if status > 0 else status)
+
+program("tools/loader", 0x20000000)
+for name in ["closed", "data"]:
+    program(f"tools/by-{name}", 0x10000000, 130, f"{name}/loader".encode())
+program("tools/by-tools", 0x10000000, 130, b"tools/loader")
+program("tools/none", 0x10000000, 130, b"tools/nothing")
+for name in ["tools/by-tools", "tools/by-closed", "tools/by-data", "tools/none"]:
+    told(name, run(name))
+for first in ["tools/loader", "closed/loader", "data/loader"]:
+    for steps in [1, 4, 5, 6]:
+        before = first
+        for step in range(steps):
+            write(f"tools/step{step}", b"#!" + before.encode() + b"\n")
+            before = f"tools/step{step}"
+        told(f"{first} {steps}", run(before))
+"##;
+
+#[test]
+fn all_that_the_kernel_opens_to_execute_is_judged_however_far_it_lies_behind() {
+    for_every_user(|world| {
+        site(&world);
+        // The same program, where it may not be executed.
+        let script = CHAINS.replace("program(\"tools/loader\", 0x20000000)\n", "");
+        let made = CHAINS.split("for name in [\"closed\"").next().unwrap();
+        world.confined().command(["/usr/bin/python3", "-I", "-S", "-c", made]).works();
+        let loader = std::fs::read(world.path("~/work/tools/loader")).unwrap();
+        for directory in ["closed", "data"] {
+            let path = format!("~/work/{directory}/loader");
+            world.write_bytes(world.text(&path).as_bytes(), &loader);
+            world.chmod(&path, 0o755);
+        }
+        let shim = world.confined().args(["--mode", "supervised"]);
+        let ran = shim.command(["/usr/bin/python3", "-I", "-S", "-c", &script]).works();
+        let denied = |name: &str| -> String {
+            let one = |steps| match steps {
+                6 => format!("{name}/loader 6 Too many levels of symbolic links\n"),
+                steps => format!("{name}/loader {steps} Permission denied\n"),
+            };
+            [1, 4, 5, 6].map(one).concat()
+        };
+        let expected = [
+            "tools/by-tools ran\ntools/by-closed Permission denied\ntools/by-data Permission denied\n",
+            "tools/none No such file or directory\n",
+            "tools/loader 1 ran\ntools/loader 4 ran\ntools/loader 5 ran\n",
+            "tools/loader 6 Too many levels of symbolic links\n",
+            &denied("closed"),
+            &denied("data"),
+        ];
+        assert_eq!(ran.stdout, expected.concat(), "{ran:#?}");
+    });
+}
+
+#[test]
+fn what_may_not_be_read_is_not_read_by_executing_it() {
+    for_every_user(|world| {
+        site(&world);
+        world.policy("allowed_paths: ['~/work']\nblocked_paths: [{ path: '**/.env', access: r }]");
+        world.write("~/work/.env", format!("0123KEY={}\n", crate::support::CANARY));
+        let script = "printf '#!p ' | dd of=.env bs=1 conv=notrunc 2>/dev/null
+                      printf '#!/bin/sh\\necho read \"$@\"\\n' > p; chmod +x p .env
+                      ./.env || echo denied
+                      test -x .env || echo not-to-be-executed
+                      (printf '#!p '; echo neighbour) > other; chmod +x other; ./other";
+        let shim = world.confined().args(["--mode", "supervised"]);
+        let ran = shim.command(["sh", "-c", script]).works();
+        assert_eq!(ran.stdout, "denied\nnot-to-be-executed\nread neighbour ./other\n", "{ran:#?}");
+    });
+}
+
+#[test]
+fn what_has_no_name_is_executed_only_if_it_never_had_one() {
+    for_every_user(|world| {
+        site(&world);
+        world.install("/usr/bin/true", "~/work/data/gone");
+        world.install("/usr/bin/true", "~/work/tools/gone");
+        world.answers(
+            "
+            openat      ~/work/data/gone O_PATH 0 >a      ok
+            unlink      ~/work/data/gone                  ok
+            execve      /proc/self/fd/%a                  EACCES
+            openat      ~/work/tools/gone O_RDONLY 0 >b   ok
+            unlink      ~/work/tools/gone                 ok
+            execve      /proc/self/fd/%b                  EACCES
+            ",
+        );
+        let script = "
+import os, sys
+def run(what, *arguments):
+    pid = os.fork()
+    if pid == 0:
+        try: os.execve(*arguments, os.environ)
+        except OSError as error: print(what, error.strerror, flush=True)
+        os._exit(1)
+    print(what, os.waitpid(pid, 0)[1], flush=True)
+memory = os.memfd_create('m', 0)
+with open('tools/true', 'rb') as file: os.write(memory, file.read())
+run('memory', memory, ['true'])
+run('by its link', f'/proc/self/fd/{memory}', ['true'])
+only = os.open(f'/proc/self/fd/{memory}', os.O_PATH)
+run('by a path', only, ['true'])
+run('itself', '/proc/self/exe', ['python3', '-c', 'pass'])
+";
+        let shim = world.confined().args(["--mode", "supervised"]);
+        let ran = shim.command(["/usr/bin/python3", "-I", "-S", "-c", script]).works();
+        let expected =
+            "memory 0\nby its link 0\nby a path Permission denied\nby a path 256\nitself 0\n";
+        assert_eq!(ran.stdout, expected, "{ran:#?}");
+    });
+}

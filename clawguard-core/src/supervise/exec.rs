@@ -6,14 +6,15 @@
 #![forbid(unsafe_code)]
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
 use super::answer::{Answer, Answered};
+use super::image::{self, Image};
 use super::lookup::{Follow, Kind};
 use super::pin::{Name, Pinned, name_of, through};
 use super::request::Request;
@@ -22,10 +23,7 @@ use super::worker::Worker;
 use crate::access::{Access, AccessSet};
 use crate::journal::{Event, Kind as Logged, Outcome};
 
-/// The kernel's `BINPRM_BUF_SIZE`: what it reads of a script's first line.
-const FIRST_LINE: usize = 256;
-
-/// Scripts whose interpreter is a script, at most (fs/exec.c).
+/// Interpreters of interpreters, at most (`exec_binprm` of fs/exec.c).
 const INTERPRETERS: usize = 5;
 
 /// Bytes of a command line that are logged, and arguments.
@@ -65,7 +63,7 @@ pub(super) fn exec(worker: &mut Worker, request: &Request<'_>) -> Answered {
         request.only_flags(4, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH | AT_EXECVE_CHECK)?;
     }
     // What cannot be found or read is not left to the kernel: it may find something else.
-    let mut pinned = worker.object(request, 0)?;
+    let pinned = worker.object(request, 0)?;
     let logged = worker.shared.journal.wants(Logged::Command);
     if logged && let Name::Path(path) = &pinned.name {
         worker.shared.journal.record(Event {
@@ -78,22 +76,7 @@ pub(super) fn exec(worker: &mut Worker, request: &Request<'_>) -> Answered {
             arguments: Some(arguments(request)),
         });
     }
-    let mut images = Vec::new();
-    for _ in 0..INTERPRETERS {
-        let stat = rustix::fs::fstat(&pinned.fd)?;
-        images.push((stat.st_dev, stat.st_ino));
-        match &pinned.name {
-            Name::Path(path) if is_regular(&pinned) => {
-                worker.require_at(request, path, Access::Execute.into())?;
-            }
-            // A directory is the kernel's to refuse, and a memfd runs what the target wrote.
-            Name::Path(_) | Name::Nameless(_) => {}
-        }
-        match interpreter(worker, request, &pinned) {
-            Some(next) => pinned = next,
-            None => break,
-        }
-    }
+    let images = judge(worker, request, pinned)?;
     if worker.shared.watches_executions {
         let process = request.target.process()?;
         let mut executing = worker.shared.executing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,66 +90,76 @@ pub(super) fn exec(worker: &mut Worker, request: &Request<'_>) -> Answered {
     Ok(proceed)
 }
 
-fn is_regular(pinned: &Pinned) -> bool {
-    rustix::fs::fstat(&pinned.fd)
-        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+/// Asks the law about a file and about all that the kernel opens to run it; returns them, by device and inode.
+fn judge(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    mut pinned: Pinned,
+) -> Result<Vec<(u64, u64)>, Errno> {
+    let mut images = Vec::new();
+    for _ in 0..=INTERPRETERS {
+        images.push(require(worker, request, &pinned)?);
+        let loaders = match image(worker, &pinned)? {
+            Image::Script(path) => {
+                pinned = interpreter(worker, request, &path)?;
+                continue;
+            }
+            Image::Program(loaders) => loaders,
+            Image::Unknown => Vec::new(),
+        };
+        for path in loaders {
+            let loader = interpreter(worker, request, &path)?;
+            images.push(require(worker, request, &loader)?);
+        }
+        return Ok(images);
+    }
+    Err(Errno::LOOP)
 }
 
-/// What the kernel would start instead of a script, or besides a program.
-fn interpreter(worker: &Worker, request: &Request<'_>, pinned: &Pinned) -> Option<Pinned> {
-    if !is_regular(pinned) {
-        return None;
+/// Refuses unless the law lets this be executed.
+fn require(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    pinned: &Pinned,
+) -> Result<(u64, u64), Errno> {
+    let stat = rustix::fs::fstat(&pinned.fd)?;
+    match &pinned.name {
+        // The kernel refuses what is no regular file.
+        _ if !is_regular(&stat) => {}
+        Name::Path(path) => worker.require_at(request, path, Access::Execute.into())?,
+        Name::Nameless(allowed) if may_run_nameless(worker, &stat, *allowed) => {}
+        Name::Nameless(_) => return Err(Errno::ACCESS),
+    }
+    Ok((stat.st_dev, stat.st_ino))
+}
+
+/// What has no name is judged by nothing but what it is. A memfd never had one, so whoever may read it may execute it;
+/// what a process runs already (`/proc/PID/exe`) was judged before. Any other file may have had a blocked name.
+fn may_run_nameless(worker: &Worker, stat: &Stat, allowed: AccessSet) -> bool {
+    let is_memory = worker.shared.memory == Some(stat.st_dev);
+    allowed.contains(Access::Execute) || is_memory && allowed.contains(Access::Read)
+}
+
+fn is_regular(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+/// What this file is for the kernel. What cannot be read is executed only where Landlock holds the policy alone.
+fn image(worker: &Worker, pinned: &Pinned) -> Result<Image, Errno> {
+    if !is_regular(&rustix::fs::fstat(&pinned.fd)?) {
+        return Ok(Image::Unknown);
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::openat(CWD, through(&pinned.fd), flags, Mode::empty()).ok()?);
-    let path = interpreter_of(&file)?;
+    match rustix::fs::openat(CWD, through(&pinned.fd), flags, Mode::empty()) {
+        Ok(fd) => image::read(&File::from(fd)),
+        Err(Errno::ACCESS) if !worker.shared.watches_executions => Ok(Image::Unknown),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn interpreter(worker: &Worker, request: &Request<'_>, path: &[u8]) -> Result<Pinned, Errno> {
     let ways = &worker.shared.ways;
-    ways.object(request.target, Base::WorkingDirectory, &path, Follow::Yes, Kind::Any).ok()
-}
-
-/// The path of what the kernel starts to run this file: a script's interpreter, or a program's loader. None if the file
-/// runs by itself, or cannot be read.
-#[must_use]
-pub fn interpreter_of(file: &File) -> Option<Vec<u8>> {
-    let mut head = [0u8; FIRST_LINE];
-    let read = file.read_at(&mut head, 0).ok()?;
-    let head = &head[..read];
-    match head {
-        [b'#', b'!', line @ ..] => script(line),
-        [0x7f, b'E', b'L', b'F', ..] => loader(file, head),
-        _ => None,
-    }
-}
-
-/// The interpreter's path in a script's first line.
-fn script(line: &[u8]) -> Option<Vec<u8>> {
-    let line = line.split(|&byte| byte == b'\n').next()?;
-    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = line.iter().position(|byte| !is_blank(byte))?;
-    let path = line[start..].split(|byte| is_blank(byte) || *byte == 0).next()?;
-    (!path.is_empty()).then(|| path.to_vec())
-}
-
-/// The path in an ELF file's `PT_INTERP` (elf(5)), 64-bit, little-endian.
-fn loader(file: &File, head: &[u8]) -> Option<Vec<u8>> {
-    let word =
-        |bytes: &[u8], at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);
-    let half =
-        |bytes: &[u8], at: usize| bytes.get(at..at + 2)?.try_into().ok().map(u16::from_le_bytes);
-    let (offset, size, count) = (word(head, 32)?, half(head, 54)?, half(head, 56)?);
-    for index in 0..u64::from(count.min(128)) {
-        let mut header = [0u8; 56];
-        file.read_exact_at(&mut header, offset.checked_add(index * u64::from(size))?).ok()?;
-        if header[..4] == 3u32.to_le_bytes() {
-            let (at, length) = (word(&header, 8)?, word(&header, 32)?);
-            let mut path =
-                vec![0u8; usize::try_from(length).ok().filter(|length| *length <= 4096)?];
-            file.read_exact_at(&mut path, at).ok()?;
-            path.truncate(path.iter().position(|&byte| byte == 0)?);
-            return (!path.is_empty()).then_some(path);
-        }
-    }
-    None
+    ways.object(request.target, Base::WorkingDirectory, path, Follow::Yes, Kind::Any)
 }
 
 /// The arguments, as far as they can be read now.

@@ -19,6 +19,7 @@ mod floor;
 mod grants;
 mod group;
 mod handlers;
+mod image;
 mod lookup;
 mod members;
 mod memory;
@@ -47,9 +48,9 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Mutex};
 
-pub use self::exec::interpreter_of;
 use self::floor::Floor;
 use self::grants::Grants;
+pub use self::image::interpreter_of;
 use self::lookup::Ways;
 use self::observe::Observer;
 pub use self::observe::{Fate, Move, Moved, Observed, Touched};
@@ -178,10 +179,18 @@ impl Supervisor {
             grants: self.grants,
             executing: Mutex::new(HashMap::new()),
             watches_executions: self.watches_executions,
+            memory: memory(),
         };
         pool::start(Arc::new(shared), self.law)?;
         Ok(Serving { journal, observer: self.observer })
     }
+}
+
+/// The device of memfds: a mount of the kernel's own, so no path leads to it.
+fn memory() -> Option<u64> {
+    let flags = rustix::fs::MemfdFlags::CLOEXEC;
+    let memory = rustix::fs::memfd_create(c"clawguard", flags).ok()?;
+    rustix::fs::fstat(memory).ok().map(|stat| stat.st_dev)
 }
 
 impl Serving {

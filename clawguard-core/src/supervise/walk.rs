@@ -185,9 +185,13 @@ impl Walk<'_> {
         self.refuse_outsiders(&directory)?;
         let (next, allowed) = match directory.file_name() {
             Some(b"fd") => descriptor(&directory, name)?,
-            // What runs, or is mapped, may be executed: that it has no name any more does not make it readable.
+            // What runs may be executed again: that it has no name any more does not make it readable.
             Some(kind) => {
-                let allowed = if kind == b"ns" { Access::Read.into() } else { AccessSet::EMPTY };
+                let allowed = match (kind, name) {
+                    (b"ns", _) => Access::Read.into(),
+                    (_, b"exe") => Access::Execute.into(),
+                    _ => AccessSet::EMPTY,
+                };
                 (jump_to(&self.at, name)?, allowed)
             }
             None => return Err(Errno::NOENT),

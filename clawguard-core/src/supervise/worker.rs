@@ -46,6 +46,8 @@ pub(super) struct Shared {
     /// Processes that execute, and what tells that they have done it; only where a directory is loose.
     pub(super) executing: Mutex<HashMap<u32, Executing>>,
     pub(super) watches_executions: bool,
+    /// Where memfds are, by device.
+    pub(super) memory: Option<u64>,
     /// Only where a policy is learned.
     pub(super) observer: Option<Arc<Observer>>,
 }
