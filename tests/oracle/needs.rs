@@ -175,6 +175,19 @@ impl Judge<'_> {
         }
     }
 
+    /// "in a loose directory, a mode that lets a file be executed | `x` besides": which directories are loose is not known
+    /// here.
+    fn unless_executable(
+        &self,
+        operation: &Operation,
+        path: Option<Vec<Name>>,
+        verdict: Verdict,
+    ) -> Verdict {
+        let is_denied = path.is_some_and(|path| self.denies(Execute, &path));
+        let asks = operation.number & 0o111 != 0;
+        if verdict == Natural && asks && is_denied { Limited(EACCES) } else { verdict }
+    }
+
     pub(crate) fn verdict(&self, process: &Process, operation: &Operation) -> Verdict {
         let flags = operation.flags;
         let follow =
@@ -195,11 +208,23 @@ impl Judge<'_> {
             // "open for writing, `O_TRUNC`, `truncate`, `chmod`, `chown`, `utimensat`, `setxattr`, `removexattr`, also
             // through a descriptor or `/proc/self/fd` | w"
             Call::Truncate => object(Follow::Always, &[Write]),
-            Call::Chmod if operation.form != 2 => object(Follow::Always, &[Write]),
-            Call::Chmod | Call::Chown => object(follow, &[Write]),
+            Call::Chmod => {
+                let follow = if operation.form != 2 { Follow::Always } else { follow };
+                let spot = self.spot(process, operation, 0, follow, Resolve::default());
+                let path = match spot {
+                    Ok(Spot::Found { path, .. }) => Some(path),
+                    _ => None,
+                };
+                self.unless_executable(operation, path, object(follow, &[Write]))
+            }
+            Call::Chown => object(follow, &[Write]),
             Call::Utimens if operation.form == 2 => held(&[Write]),
             Call::Utimens => object(follow, &[Write]),
-            Call::Fchmod | Call::Fchown => held(&[Write]),
+            Call::Fchmod => {
+                let path = process.held(operation.directories[0]).and_then(|held| held.path);
+                self.unless_executable(operation, path, held(&[Write]))
+            }
+            Call::Fchown => held(&[Write]),
             Call::Setxattr | Call::Removexattr if operation.form == 2 => held(&[Write]),
             Call::Setxattr | Call::Removexattr => object(link_follow, &[Write]),
             // "`getxattr`, `listxattr`, `inotify_add_watch` | r"
@@ -375,9 +400,10 @@ impl Judge<'_> {
             Err(_) | Ok(Spot::Missing { .. }) => Natural,
             Ok(Spot::Found { kind: Kind::Link, .. }) => Natural,
             Ok(Spot::Elsewhere) => Elsewhere,
-            // docs/limits.md, "Programs in the home directory" and "A file with `x` alone, or with a second name".
-            Ok(Spot::Nameless(_)) => Limited(EACCES),
+            // "an object without a name: ... executed only if it is a memfd"
+            Ok(Spot::Nameless(_)) => Denied(vec![EACCES]),
             Ok(Spot::Found { path, .. }) if self.denies(Execute, &path) => Denied(vec![EACCES]),
+            // docs/limits.md, "Programs in the home directory" and "A program with a second name".
             Ok(Spot::Found { .. }) => Limited(EACCES),
         }
     }
@@ -387,7 +413,7 @@ impl Judge<'_> {
             Some(held) => match held.path {
                 Some(path) if !self.is_inside(&path) => Elsewhere,
                 Some(path) => self.needs(&path, &[Execute]),
-                None => Natural,
+                None => Denied(vec![EACCES]),
             },
             None => Natural,
         }

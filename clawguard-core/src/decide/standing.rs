@@ -63,11 +63,7 @@ impl Verdict {
 
 impl Standing {
     /// The standing one component deeper, where `accepts` match.
-    pub(crate) fn descend<'a>(
-        self,
-        access: Access,
-        accepts: impl Iterator<Item = &'a Accept>,
-    ) -> Standing {
+    fn descend<'a>(self, access: Access, accepts: impl Iterator<Item = &'a Accept>) -> Standing {
         let mut next = self;
         let (mut guard, mut exact_block, mut wild_block, mut exact, mut cover) =
             (None, None, None, None, None);
@@ -105,7 +101,7 @@ impl Standing {
     }
 
     /// The decision for the path so far.
-    pub(crate) fn verdict(self) -> Verdict {
+    fn verdict(self) -> Verdict {
         match (self.guard, self.block, self.cover) {
             (Some(rule), _, _) | (None, Block::Blocked(rule), _) => Verdict::Denied(rule),
             (None, Block::Exception(rule), _) | (None, Block::None, Some(rule)) => {

@@ -7,12 +7,14 @@ use rustix::io::Errno;
 
 use super::answer::Answered;
 use super::lookup::{Kind, NO_LINKS};
+use super::metadata::EXECUTABLE;
 use super::open::{How, existing, open_pinned, pin_restricted};
 use super::pin::{Entry, Name, Pinned, name_of};
 use super::request::Request;
 use super::target::Base;
 use super::worker::Worker;
 use crate::access::Access;
+use crate::path::AbsPath;
 
 /// Links at the end of a path, at most.
 const LINKS: u32 = 40;
@@ -167,8 +169,9 @@ fn attempt(
             worker.require_at(request, &path, how.access().with(Access::Write))?;
             // What stands there by then was not judged.
             let flags = how.making() | OFlags::EXCL;
+            let mode = mode_of_new(worker, &path, how.mode);
             let made = worker.with_umask(request.target, || {
-                rustix::fs::openat2(&entry.parent, &*entry.last, flags, how.mode, NO_LINKS)
+                rustix::fs::openat2(&entry.parent, &*entry.last, flags, mode, NO_LINKS)
             });
             match made {
                 Ok(fd) => Ok(Attempt::Answered(how.answer(fd, FileType::RegularFile))),
@@ -179,6 +182,15 @@ fn attempt(
         }
         Err(errno) => Err(errno),
     }
+}
+
+/// The mode of a file that is made: one that must not be executed is not made executable.
+pub(super) fn mode_of_new(worker: &mut Worker, path: &AbsPath, mode: Mode) -> Mode {
+    let executable = Mode::from_bits_retain(EXECUTABLE);
+    if !mode.intersects(executable) || worker.may_be_program(path) {
+        return mode;
+    }
+    mode.difference(executable)
 }
 
 /// A path up to its last component, with the slash; empty if there is none.

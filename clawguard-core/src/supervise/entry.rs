@@ -78,7 +78,10 @@ pub(super) fn mknod(worker: &mut Worker, request: &Request<'_>) -> Answered {
         FileType::Symlink | FileType::Unknown => return Err(Errno::INVAL),
     }
     let entry = entry(worker, request, 0)?;
-    let mode = Mode::from_bits_retain(bits & 0o7777);
+    let mut mode = Mode::from_bits_retain(bits & 0o7777);
+    if let (FileType::RegularFile, Some(path)) = (kind, entry.path()) {
+        mode = super::create::mode_of_new(worker, &path, mode);
+    }
     make(
         worker,
         request,

@@ -61,6 +61,23 @@ pub(super) fn is_hosts_device(path: &AbsPath, kind: FileType) -> bool {
     is_hosts && is_device
 }
 
+/// The bits of a mode that let a file be executed.
+pub(super) const EXECUTABLE: u32 = 0o111;
+
+/// Refuses to make a file executable that must not be.
+pub(super) fn spare_program(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    object: &Pinned,
+) -> Result<(), Errno> {
+    match &object.name {
+        Name::Path(path) if !worker.may_be_program(path) => {
+            worker.require_at(request, path, Access::Execute.into())
+        }
+        Name::Path(_) | Name::Nameless(_) => Ok(()),
+    }
+}
+
 /// `chmod`, `fchmod`, `fchmodat`, `fchmodat2`.
 pub(super) fn chmod(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let mode = match request.call.name {
@@ -72,9 +89,13 @@ pub(super) fn chmod(worker: &mut Worker, request: &Request<'_>) -> Answered {
         _ => request.word(2),
     };
     let object = adjustable(worker, request)?;
-    let kind = rustix::fs::fstat(&object.fd)?.st_mode;
-    if FileType::from_raw_mode(kind) == FileType::Symlink {
-        return Err(Errno::OPNOTSUPP);
+    let present = rustix::fs::fstat(&object.fd)?.st_mode;
+    match FileType::from_raw_mode(present) {
+        FileType::Symlink => return Err(Errno::OPNOTSUPP),
+        FileType::RegularFile if mode & !present & EXECUTABLE != 0 => {
+            spare_program(worker, request, &object)?;
+        }
+        _ => {}
     }
     let mode = Mode::from_bits_retain(mode & 0o7777);
     value(rustix::fs::chmodat(CWD, through(&object.fd), mode, AtFlags::empty()))

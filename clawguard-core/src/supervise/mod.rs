@@ -59,6 +59,7 @@ use self::worker::Shared;
 use crate::compile::{Plan, What};
 use crate::decide::{Decider, Law};
 use crate::journal::{Alerts, Journal, JournalError, Rules, Summary};
+use crate::path::AbsPath;
 use crate::policy::{JournalPlace, Listen, Logging, Origin};
 
 /// Everything that is needed to answer for one target, made before it starts.
@@ -67,6 +68,7 @@ pub(crate) struct Supervisor {
     ways: Ways,
     floor: Floor,
     watches_executions: bool,
+    loose: Vec<AbsPath>,
     grants: Grants,
     granted: HashSet<(u64, u64)>,
     listen: Option<Listen>,
@@ -113,6 +115,7 @@ impl Supervisor {
             // What the kernel goes on with, nobody sees the end of.
             floor: Floor::new(loose, plan.holds_opens() && !policy.observe),
             watches_executions: !loose.is_empty(),
+            loose: plan.loose().iter().map(|loose| loose.path.clone()).collect(),
             grants: Grants::new(plan.rules.iter().map(|rule| &rule.path)),
             granted: files.filter_map(|rule| inode(rule.path.as_path())).collect(),
             listen: policy.listen().map(|(listen, _)| listen),
@@ -179,6 +182,7 @@ impl Supervisor {
             grants: self.grants,
             executing: Mutex::new(HashMap::new()),
             watches_executions: self.watches_executions,
+            loose: self.loose,
             memory: memory(),
         };
         pool::start(Arc::new(shared), self.law)?;

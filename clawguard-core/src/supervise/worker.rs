@@ -46,6 +46,8 @@ pub(super) struct Shared {
     /// Processes that execute, and what tells that they have done it; only where a directory is loose.
     pub(super) executing: Mutex<HashMap<u32, Executing>>,
     pub(super) watches_executions: bool,
+    /// The directories in which Landlock lets be executed what the law denies.
+    pub(super) loose: Vec<AbsPath>,
     /// Where memfds are, by device.
     pub(super) memory: Option<u64>,
     /// Only where a policy is learned.
@@ -375,6 +377,13 @@ impl Worker {
     /// Does Landlock grant this very file, wherever it goes?
     pub(super) fn is_granted(&self, object: &Stat) -> bool {
         self.shared.granted.contains(&(object.st_dev, object.st_ino))
+    }
+
+    /// May this file get a mode that lets it be executed? Where the law holds executions alone, a denied file must not
+    /// get one: the kernel itself then refuses it, whatever path it reads (SPEC section 6).
+    pub(super) fn may_be_program(&mut self, path: &AbsPath) -> bool {
+        let is_loose = self.shared.loose.iter().any(|loose| path.starts_with(loose));
+        !is_loose || self.allows(path, Access::Execute.into())
     }
 
     /// Does something with the target's umask. The thread has a umask of its own.

@@ -8,7 +8,7 @@ use rustix::fs::XattrFlags;
 use rustix::io::Errno;
 
 use super::answer::{Answer, Answered, value};
-use super::metadata::adjustable;
+use super::metadata::{adjustable, spare_program};
 use super::pin::{Pinned, through};
 use super::request::Request;
 use super::worker::Worker;
@@ -102,7 +102,17 @@ pub(super) fn set(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let mut bytes = vec![0u8; usize::try_from(given.size).map_err(|_| Errno::TOOBIG)?];
     request.target.fill(given.address, &mut bytes)?;
     let object = adjustable(worker, request)?;
+    if name.as_bytes() == b"system.posix_acl_access" && lets_execute(&bytes) {
+        spare_program(worker, request, &object)?;
+    }
     value(rustix::fs::setxattr(through(&object.fd), name, &bytes, flags))
+}
+
+/// Does an access control list (linux/posix_acl_xattr.h) let anybody execute: a head, then entries of tag, permissions
+/// and whom it is for?
+fn lets_execute(list: &[u8]) -> bool {
+    let (_, entries) = list.split_at(list.len().min(4));
+    entries.chunks(8).any(|entry| entry.get(2).is_some_and(|permissions| permissions & 1 != 0))
 }
 
 /// `removexattr`, `lremovexattr`, `fremovexattr`, `removexattrat`.

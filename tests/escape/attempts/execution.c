@@ -81,15 +81,15 @@ ATTEMPT(script_without_a_name_by_its_link_of_proc, .expect = "EACCES")
 
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
-/* Writes what is mapped at 0x10001000, 64 bytes, and ends. */
+/* Writes what is mapped at 0x10002000, 64 bytes, and ends. */
 static const unsigned char spells[] = {
-    0xb8, 1, 0, 0, 0, 0xbf, 1, 0, 0, 0, 0xbe, 0, 0x10, 0, 0x10, 0xba, 64, 0, 0, 0, 0x0f, 0x05,
+    0xb8, 1, 0, 0, 0, 0xbf, 1, 0, 0, 0, 0xbe, 0, 0x20, 0, 0x10, 0xba, 64, 0, 0, 0, 0x0f, 0x05,
     0xb8, 60, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05,
 };
 #elif defined(__aarch64__)
 #define MACHINE EM_AARCH64
 static const unsigned char spells[] = {
-    0x20, 0, 0x80, 0xd2, 0x01, 0x00, 0x82, 0xd2, 0x01, 0x00, 0xa2, 0xf2, 0x02, 0x08, 0x80, 0xd2, 0x08, 0x08, 0x80, 0xd2,
+    0x20, 0, 0x80, 0xd2, 0x01, 0x00, 0x84, 0xd2, 0x01, 0x00, 0xa2, 0xf2, 0x02, 0x08, 0x80, 0xd2, 0x08, 0x08, 0x80, 0xd2,
     0x01, 0, 0, 0xd4, 0, 0, 0x80, 0xd2, 0xa8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4,
 };
 #endif
@@ -158,14 +158,14 @@ static int cannot_insert(void)
 #define INSERTS .user = "this file system inserts no page", .root = "this file system inserts no page", \
                 .only_if = cannot_insert
 
-/* 0x1000 behind the page is 0x10001000 in memory: the page is as large as that. */
+/* The secret is behind it, at 0x10002000 in memory. */
 static char page[8192];
 
 static void make_program(void)
 {
     make_loader("loader");
-    make_page(page, 4096, "loader");
-    insert_page("blind/key", page, 4096);
+    make_page(page, sizeof page, "loader");
+    insert_page("blind/key", page, sizeof page);
 }
 
 ATTEMPT(image_behind_an_inserted_page, .expect = "EACCES", INSERTS)
