@@ -57,6 +57,18 @@ impl World {
         self.installed(program, "{root}/bin/unlinked")
     }
 
+    /// The program of answers.c, in this world.
+    pub(crate) fn answers_program(&self) -> PathBuf {
+        static ANSWERS: OnceLock<PathBuf> = OnceLock::new();
+        self.installed(ANSWERS.get_or_init(|| compiled("answers")), "~/work/answers")
+    }
+
+    /// The program of lifetimes.c, in this world.
+    pub(crate) fn lifetimes(&self) -> PathBuf {
+        static LIFETIMES: OnceLock<PathBuf> = OnceLock::new();
+        self.installed(LIFETIMES.get_or_init(|| compiled("lifetimes")), "{root}/bin/lifetimes")
+    }
+
     fn installed(&self, program: &Path, path: &str) -> PathBuf {
         if !self.has(path) {
             self.install(program.to_str().unwrap(), path);

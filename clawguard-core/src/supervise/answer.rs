@@ -3,11 +3,12 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
 use super::floor::Proof;
-use crate::sys::notify::{self, Reply, Sent};
+use crate::sys::notify::{self, Reply};
 
 /// What the target gets; an errno is the other half of [`Answered`].
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub(super) enum Answer {
     /// The call's value.
     Value(i64),
     /// A descriptor of its own for what was opened.
-    Descriptor(OwnedFd, OnExec, Copy),
+    Descriptor(OwnedFd, OnExec),
     /// The kernel goes on with the call.
     Continue(Proof),
 }
@@ -25,16 +26,6 @@ pub(super) enum Answer {
 pub(super) enum OnExec {
     Keep,
     Close,
-}
-
-/// Does anybody notice that this process holds a copy of the open file for a moment longer than the target? Closing it
-/// first costs a wake-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Copy {
-    Unnoticed,
-    /// A program cannot be executed while anybody has it open for writing (ETXTBSY), and whoever waits for the other
-    /// end of a FIFO finds this copy.
-    Noticed,
 }
 
 /// An answer, or the errno that the target gets.
@@ -51,31 +42,41 @@ pub(super) fn io_value(result: std::io::Result<i64>) -> Answered {
     result.map(Answer::Value).map_err(|error| errno(&error))
 }
 
-/// Gives the answer. Whoever has gone gets none.
-pub(super) fn send(listener: BorrowedFd<'_>, id: u64, answered: Answered) {
+/// Gives the answer. The calling thread must be sealed against interruption ([`super::slots::Slot::seal`]).
+/// `undelivered` counts descriptors whose callers had died.
+pub(super) fn send(listener: BorrowedFd<'_>, id: u64, answered: Answered, undelivered: &AtomicU64) {
     let reply = match answered {
         Ok(Answer::Value(value)) => Reply::Value(value),
         Ok(Answer::Continue(Proof { .. })) => Reply::Continue,
-        Ok(Answer::Descriptor(fd, on_exec, copy)) => {
-            let flags = match on_exec {
-                OnExec::Keep => 0,
-                OnExec::Close => libc::O_CLOEXEC as u32,
-            };
-            let sent = match copy {
-                Copy::Unnoticed => Sent::Now,
-                Copy::Noticed => Sent::Later,
-            };
-            let given = notify::give_descriptor(listener, id, fd.as_raw_fd(), flags, sent);
-            drop(fd);
-            match (given, sent) {
-                (Ok(_), Sent::Now) => return,
-                (Ok(number), Sent::Later) => Reply::Value(number),
-                // Never let it pass instead: the target is at its limit, or has gone.
-                (Err(error), _) => Reply::Errno(error.raw_os_error().unwrap_or(libc::EMFILE)),
-            }
-        }
+        Ok(Answer::Descriptor(fd, on_exec)) => give(listener, id, fd, on_exec, undelivered),
         Err(errno) => Reply::Errno(errno.raw_os_error()),
     };
-    // The target may have gone; there is nobody else to tell.
+    // An error is ignored: the caller has died.
     let _ = notify::reply(listener, id, reply);
+}
+
+/// Puts a descriptor into the caller's table, and closes it here before the caller goes on: its locks, leases and
+/// space end when the caller closes it, a program that it can write can be executed, and a FIFO has no end too many.
+fn give(
+    listener: BorrowedFd<'_>,
+    id: u64,
+    fd: OwnedFd,
+    on_exec: OnExec,
+    undelivered: &AtomicU64,
+) -> Reply {
+    let flags = match on_exec {
+        OnExec::Keep => 0,
+        OnExec::Close => libc::O_CLOEXEC as u32,
+    };
+    let given = notify::give_descriptor(listener, id, fd.as_raw_fd(), flags);
+    if given.is_err() {
+        // Counted before it is closed: see `open::connected`.
+        undelivered.fetch_add(1, Ordering::SeqCst);
+    }
+    drop(fd);
+    match given {
+        Ok(number) => Reply::Value(number),
+        // The caller is at its limit, or has died. The kernel must not go on with the call instead.
+        Err(error) => Reply::Errno(error.raw_os_error().unwrap_or(libc::EMFILE)),
+    }
 }

@@ -43,7 +43,7 @@ pub(super) fn unnamed(
     let fd = worker.with_umask(request.target, || {
         rustix::fs::openat2(&directory.fd, c".", how.making(), how.mode, NO_LINKS)
     })?;
-    Ok(how.answer(fd, FileType::RegularFile))
+    Ok(how.answer(fd))
 }
 
 /// `O_CREAT`.
@@ -174,7 +174,7 @@ fn attempt(
                 rustix::fs::openat2(&entry.parent, &*entry.last, flags, mode, NO_LINKS)
             });
             match made {
-                Ok(fd) => Ok(Attempt::Answered(how.answer(fd, FileType::RegularFile))),
+                Ok(fd) => Ok(Attempt::Answered(how.answer(fd))),
                 Err(Errno::EXIST) if how.has(libc::O_EXCL) => Err(Errno::EXIST),
                 Err(Errno::EXIST | Errno::LOOP) => Ok(Attempt::Again),
                 Err(errno) => Err(errno),

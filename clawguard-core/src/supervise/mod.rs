@@ -32,6 +32,7 @@ mod pool;
 mod process;
 mod pts;
 mod request;
+mod slots;
 mod socket;
 mod target;
 mod terminal;
@@ -46,6 +47,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use self::floor::Floor;
@@ -55,6 +57,7 @@ use self::lookup::Ways;
 use self::observe::Observer;
 pub use self::observe::{Fate, Move, Moved, Observed, Touched};
 use self::pts::OfRun;
+use self::slots::Slots;
 use self::worker::Shared;
 use crate::compile::{Plan, What};
 use crate::decide::{Decider, Law};
@@ -184,6 +187,8 @@ impl Supervisor {
             watches_executions: self.watches_executions,
             loose: self.loose,
             memory: memory(),
+            slots: Slots::default(),
+            undelivered: AtomicU64::new(0),
         };
         pool::start(Arc::new(shared), self.law)?;
         Ok(Serving { journal, observer: self.observer })

@@ -3,16 +3,18 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::answer::{Answer, Answered, Copy, OnExec};
+use super::answer::{Answer, Answered, OnExec};
 use super::create;
 use super::lookup::{Follow, Kind, NO_LINKS, Ways};
 use super::pin::{Name, Pinned, through};
 use super::request::Request;
-use super::target::Base;
+use super::target::{Base, Target};
 use super::terminal::{self, is_controlling};
 use super::worker::Worker;
 use crate::access::{Access, AccessSet};
@@ -60,11 +62,8 @@ impl How {
         if self.has(libc::O_CLOEXEC) { OnExec::Close } else { OnExec::Keep }
     }
 
-    pub(super) fn answer(&self, fd: OwnedFd, kind: FileType) -> Answer {
-        let writes = self.flags.bits() as i32 & libc::O_ACCMODE != libc::O_RDONLY;
-        let is_noticed = writes || kind == FileType::Fifo;
-        let copy = if is_noticed { Copy::Noticed } else { Copy::Unnoticed };
-        Answer::Descriptor(fd, self.on_exec(), copy)
+    pub(super) fn answer(&self, fd: OwnedFd) -> Answer {
+        Answer::Descriptor(fd, self.on_exec())
     }
 
     pub(super) fn follow(&self) -> Follow {
@@ -81,6 +80,11 @@ impl How {
         self.flags.difference(OFlags::NOFOLLOW | OFlags::CREATE | OFlags::EXCL)
             | OFlags::NOCTTY
             | OFlags::CLOEXEC
+    }
+
+    /// Opens an object that is held.
+    fn open_object(&self, object: &OwnedFd) -> Result<OwnedFd, Errno> {
+        rustix::fs::openat(CWD, through(object), self.of_pinned(), Mode::empty())
     }
 
     /// For opening what exists by name.
@@ -259,6 +263,7 @@ fn quickly(
     if is_special(quick.path.as_bytes()) || !worker.allows(&quick.path, how.access()) {
         return Ok(None);
     }
+    let undelivered = worker.shared.undelivered.load(Ordering::SeqCst);
     match rustix::fs::openat2(CWD, &*quick.text, how.by_name(), Mode::empty(), NO_LINKS) {
         Ok(fd) => {
             let stat = worker.shared.ways.stat(&fd, Some(&quick.path))?;
@@ -269,8 +274,16 @@ fn quickly(
             if how.has(libc::O_CREAT) {
                 how.refuse_directory(kind)?;
             }
+            let fd = match kind {
+                FileType::Fifo => {
+                    let flags = OFlags::PATH | OFlags::CLOEXEC;
+                    let fifo = rustix::fs::openat(CWD, through(&fd), flags, Mode::empty())?;
+                    connected(worker, request.target, undelivered, fd, || how.open_object(&fifo))?
+                }
+                _ => fd,
+            };
             worker.note_allowed(request, &quick.path, how.access());
-            Ok(Some(how.answer(fd, kind)))
+            Ok(Some(how.answer(fd)))
         }
         Err(Errno::LOOP) => Ok(None),
         // A directory that cannot be read, perhaps: with O_CREAT it is EISDIR.
@@ -303,15 +316,53 @@ pub(super) fn open_pinned(
     if kind == FileType::CharacterDevice
         && let Some(fd) = terminal::controlling(request.target, how, pinned)?
     {
-        return Ok(how.answer(fd, kind));
+        return Ok(how.answer(fd));
     }
     if how.has(libc::O_NOFOLLOW)
         && let Some(fd) = open_again(how, pinned, kind)?
     {
-        return Ok(how.answer(fd, kind));
+        return Ok(how.answer(fd));
     }
-    let fd = rustix::fs::openat(CWD, through(&pinned.fd), how.of_pinned(), Mode::empty())?;
-    Ok(how.answer(fd, kind))
+    let undelivered = worker.shared.undelivered.load(Ordering::SeqCst);
+    let mut fd = how.open_object(&pinned.fd)?;
+    if kind == FileType::Fifo {
+        let again = || how.open_object(&pinned.fd);
+        fd = connected(worker, request.target, undelivered, fd, again)?;
+    }
+    Ok(how.answer(fd))
+}
+
+/// An end of a FIFO whose other end is held by a caller that lives. This process opens FIFOs for its callers, and where
+/// one has died that waited for the other end, this process still waits for a moment in its place: a caller that met
+/// that one must wait again. `undelivered` is how many descriptors had not reached their callers before the open.
+fn connected(
+    worker: &Worker,
+    target: Target<'_>,
+    mut undelivered: u64,
+    mut fd: OwnedFd,
+    open: impl Fn() -> Result<OwnedFd, Errno>,
+) -> Result<OwnedFd, Errno> {
+    let shared = &worker.shared;
+    loop {
+        let had_dead = shared.release_the_dead(target);
+        let now = shared.undelivered.load(Ordering::SeqCst);
+        if !had_dead && now == undelivered || !is_alone(&fd)? {
+            return Ok(fd);
+        }
+        undelivered = now;
+        // Closed first: a reader of its own must not make a writer's open succeed.
+        drop(fd);
+        fd = open()?;
+    }
+}
+
+/// Is the other end of this FIFO closed?
+fn is_alone(fd: &OwnedFd) -> Result<bool, Errno> {
+    let mut ends = [PollFd::new(fd, PollFlags::IN | PollFlags::OUT)];
+    rustix::event::poll(&mut ends, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+    let found = ends[0].revents();
+    // What a writer has left is there to be read, though the writer has gone.
+    Ok(found.intersects(PollFlags::HUP | PollFlags::ERR) && !found.contains(PollFlags::IN))
 }
 
 /// O_NOFOLLOW stays among the flags that F_GETFL gives, and a link in /proc must be followed: so the object is opened

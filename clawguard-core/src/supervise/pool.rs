@@ -10,18 +10,19 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
-use super::target::Target;
+use super::answer;
+use super::slots::{Slot, Work};
 use super::worker::{Shared, Worker};
 use crate::decide::{Decider, Law};
 use crate::sys;
-use crate::sys::notify::Reply;
 
 /// Threads at most.
 const MOST: usize = 512;
@@ -36,32 +37,18 @@ const TOO_LONG: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(20);
 const QUIET_TICKS: u32 = 50;
 
-/// After this long a call is looked at: its caller may have died, or be meant to handle a signal.
+/// After this long a call whose caller has a signal to handle gives way to it.
 const LONG: Duration = Duration::from_millis(200);
 
 /// An additional thread that had nothing to do for this long ends.
 const IDLE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
-/// What a thread is doing.
-#[derive(Default)]
-struct Slot {
-    /// The request that it answers, and since when: milliseconds after the start, plus one. 0: none.
-    id: AtomicU64,
-    since: AtomicU64,
-    /// The thread that asks.
-    caller: AtomicU32,
-    /// This thread.
-    tid: AtomicI32,
-}
-
 /// What the threads and the watcher share.
 struct Pool {
     shared: Arc<Shared>,
     law: Arc<Law>,
-    start: Instant,
     received: AtomicU64,
     running: AtomicUsize,
-    slots: Mutex<Vec<Arc<Slot>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,14 +59,8 @@ enum Rank {
 
 /// Starts the threads; they end when nobody is left who could ask.
 pub(super) fn start(shared: Arc<Shared>, law: Arc<Law>) -> io::Result<()> {
-    let pool = Arc::new(Pool {
-        shared,
-        law,
-        start: Instant::now(),
-        received: AtomicU64::new(0),
-        running: AtomicUsize::new(0),
-        slots: Mutex::new(Vec::new()),
-    });
+    let pool =
+        Arc::new(Pool { shared, law, received: AtomicU64::new(0), running: AtomicUsize::new(0) });
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     for _ in 0..cpus.clamp(1, 8) {
         pool.add(Rank::Regular)?;
@@ -110,28 +91,31 @@ impl Pool {
         if rank == Rank::Regular {
             let _ = sys::calls::schedule_when_idle();
         }
-        let slot = Arc::new(Slot::default());
-        slot.tid.store(rustix::thread::gettid().as_raw_nonzero().get(), Ordering::Relaxed);
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&slot));
+        let slot = Slot::of_this_thread();
+        self.shared.slots.add(&slot);
+        self.serve(rank, &slot);
+        self.shared.slots.remove(&slot);
+    }
+
+    fn serve(&self, rank: Rank, slot: &Slot) {
         let mut worker = self.worker();
         let listener = self.shared.listener.as_fd();
         while rank == Rank::Regular || self.is_asked(IDLE) {
             match sys::notify::receive(listener) {
                 Ok(notification) => {
                     self.received.fetch_add(1, Ordering::Relaxed);
-                    slot.since.store(self.now(), Ordering::Relaxed);
-                    slot.caller.store(notification.tid, Ordering::Relaxed);
-                    slot.id.store(notification.id, Ordering::Release);
+                    slot.begin(&notification);
                     // An impossible state denies, and the next request finds a new worker.
                     let answer = AssertUnwindSafe(|| worker.answer(&notification));
-                    if catch_unwind(answer).is_err() {
+                    let answered = catch_unwind(answer).unwrap_or_else(|_| {
                         worker = self.worker();
-                        let denied = Reply::Errno(libc::EACCES);
-                        let _ = sys::notify::reply(listener, notification.id, denied);
-                    }
-                    slot.since.store(0, Ordering::Release);
+                        Err(Errno::ACCESS)
+                    });
+                    slot.seal();
+                    answer::send(listener, notification.id, answered, &self.shared.undelivered);
+                    slot.end();
                 }
-                // The caller died, or this thread was interrupted for one that did.
+                // The caller died before its request was taken.
                 Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {
                     if self.is_over() {
                         break;
@@ -140,10 +124,6 @@ impl Pool {
                 Err(_) => break,
             }
         }
-        self.slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|one| !Arc::ptr_eq(one, &slot));
     }
 
     fn worker(&self) -> Worker {
@@ -153,10 +133,6 @@ impl Pool {
             counted: HashMap::new(),
             call: Default::default(),
         }
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
     }
 
     fn ready(&self, timeout: Option<&Timespec>) -> PollFlags {
@@ -209,26 +185,12 @@ impl Pool {
     /// Interrupts threads whose caller has died, or has a signal to handle: a FIFO may never be opened at its other
     /// end. Is any thread busy?
     fn release_the_dead(&self, patience: Duration) -> bool {
-        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut is_busy = false;
-        for slot in slots.iter() {
-            let since = slot.since.load(Ordering::Acquire);
-            if since == 0 {
-                continue;
-            }
-            is_busy = true;
-            let id = slot.id.load(Ordering::Acquire);
-            let age = Duration::from_millis(self.now().saturating_sub(since));
-            let target = Target {
-                listener: self.shared.listener.as_fd(),
-                id,
-                tid: slot.caller.load(Ordering::Relaxed),
-            };
-            let is_over = || target.is_waiting().is_err() || target.has_caught_a_signal();
-            if age > patience || age > LONG && is_over() {
-                sys::interrupt::interrupt(slot.tid.load(Ordering::Relaxed));
-            }
-        }
-        is_busy
+        self.shared.slots.interrupt(|work: &Work| {
+            let target = self.shared.target(work);
+            let age = work.age();
+            target.is_waiting().is_err()
+                || age > patience
+                || age > LONG && target.has_caught_a_signal()
+        })
     }
 }

@@ -8,7 +8,7 @@ use rustix::fs::{Mode, Stat, makedev};
 use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 
-use super::answer::{Answer, Answered, Copy, OnExec};
+use super::answer::{Answer, Answered, OnExec};
 use super::group;
 use super::open::How;
 use super::pin::Pinned;
@@ -39,7 +39,7 @@ fn peer(request: &Request<'_>) -> Answered {
     // Never the controlling terminal of this process.
     let slave = rustix::pty::ioctl_tiocgptpeer(&master, asked | OpenptFlags::NOCTTY)?;
     let on_exec = if asked.contains(OpenptFlags::CLOEXEC) { OnExec::Close } else { OnExec::Keep };
-    Ok(Answer::Descriptor(slave, on_exec, Copy::Noticed))
+    Ok(Answer::Descriptor(slave, on_exec))
 }
 
 /// Is this `/dev/tty`, wherever its node is?

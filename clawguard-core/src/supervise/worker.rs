@@ -4,24 +4,27 @@
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, Stat};
 use rustix::io::Errno;
 
+use super::answer::Answered;
 use super::exec::Executing;
 use super::floor::Floor;
 use super::grants::Grants;
+use super::handlers;
 use super::handlers::Handler;
 use super::lookup::{Kind, Ways};
 use super::observe::{Asked, Call, Move, Moved, Observer};
 use super::pin::{Name, Pinned, name_of};
 use super::pts::{self, OfRun, Whose};
 use super::request::{By, Named, Request};
+use super::slots::{Slots, Work};
 use super::target::{Base, Target};
 use super::walk::mode_allows;
-use super::{answer, handlers};
 use crate::access::{Access, AccessSet};
 use crate::decide::{Decider, RuleId, Verdict};
 use crate::journal::{Event, Journal, Kind as Logged, Outcome, Refusal};
@@ -50,8 +53,24 @@ pub(super) struct Shared {
     pub(super) loose: Vec<AbsPath>,
     /// Where memfds are, by device.
     pub(super) memory: Option<u64>,
+    /// What each thread is doing.
+    pub(super) slots: Slots,
+    /// How many descriptors were opened for callers that had died by then.
+    pub(super) undelivered: AtomicU64,
     /// Only where a policy is learned.
     pub(super) observer: Option<Arc<Observer>>,
+}
+
+impl Shared {
+    /// The caller of a request that a thread answers.
+    pub(super) fn target(&self, work: &Work) -> Target<'_> {
+        Target { listener: self.listener.as_fd(), id: work.id, tid: work.caller }
+    }
+
+    /// Closes what is open here on behalf of other callers that have died. Was there any such caller?
+    pub(super) fn release_the_dead(&self, own: Target<'_>) -> bool {
+        self.slots.release(|work| work.id != own.id && self.target(work).is_waiting().is_err())
+    }
 }
 
 /// A thread that answers.
@@ -73,8 +92,8 @@ const OPENED_SINCE: u64 = 64;
 const COUNTED: usize = 256;
 
 impl Worker {
-    /// Answers one request.
-    pub(super) fn answer(&mut self, notification: &Notification) {
+    /// The answer to one request.
+    pub(super) fn answer(&mut self, notification: &Notification) -> Answered {
         let shared = Arc::clone(&self.shared);
         let listener = shared.listener.as_fd();
         self.decider.tidy();
@@ -82,7 +101,7 @@ impl Worker {
         if shared.watches_executions {
             self.look_at_program(target);
         }
-        let answered = match shared.calls.get(&notification.number) {
+        match shared.calls.get(&notification.number) {
             Some((call, handler)) => {
                 let request = Request { target, call, arguments: notification.arguments };
                 let answered = handler(self, &request);
@@ -91,8 +110,7 @@ impl Worker {
             }
             // The filter notifies of nothing else.
             None => Err(Errno::NOSYS),
-        };
-        answer::send(listener, notification.id, answered);
+        }
     }
 
     /// The object with this index in the row of the call, pinned.

@@ -37,3 +37,10 @@ pub(crate) fn interrupt(thread: libc::pid_t) {
     // SAFETY: tgkill takes numbers; the handler of this signal does nothing.
     let _ = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, number()) };
 }
+
+/// Lets a signal that was sent to this thread before arrive now: the kernel delivers what is pending whenever a system
+/// call returns.
+pub(crate) fn consume() {
+    // SAFETY: getppid takes nothing and cannot fail.
+    let _ = unsafe { libc::syscall(libc::SYS_getppid) };
+}

@@ -53,6 +53,21 @@ pub(crate) enum Reply {
     Continue,
 }
 
+/// Repeats a request to the listener that a signal interrupted: each of them takes a lock interruptibly
+/// (kernel/seccomp.c), and a request that failed with EINTR has done nothing.
+fn repeated(request: impl Fn() -> libc::c_int) -> io::Result<libc::c_int> {
+    loop {
+        let result = request();
+        if result >= 0 {
+            return Ok(result);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
 /// Answers a call (`SECCOMP_IOCTL_NOTIF_SEND`).
 ///
 /// # Errors
@@ -64,57 +79,55 @@ pub(crate) fn reply(listener: BorrowedFd<'_>, id: u64, reply: Reply) -> io::Resu
         Reply::Continue => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
     };
     let response = libc::seccomp_notif_resp { id, val, error, flags };
-    // SAFETY: the kernel reads one `struct seccomp_notif_resp`.
-    let result = unsafe {
-        libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response)
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    repeated(|| {
+        // SAFETY: the kernel reads one `struct seccomp_notif_resp`.
+        unsafe {
+            libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response)
+        }
+    })
+    .map(drop)
 }
 
-/// When a call is answered that gets a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
-    /// In the same step (`SECCOMP_ADDFD_FLAG_SEND`).
-    Now,
-    /// Later, with [`reply`] and the number.
-    Later,
-}
-
-/// Puts a copy of `descriptor` into the caller's table and returns its number (`SECCOMP_IOCTL_NOTIF_ADDFD`).
+/// Puts a copy of `descriptor` into the caller's table and returns its number (`SECCOMP_IOCTL_NOTIF_ADDFD`). The caller
+/// goes on waiting for [`reply`].
+///
+/// Never with `SECCOMP_ADDFD_FLAG_SEND`: that marks the call as replied before the caller has run, and where this
+/// thread is interrupted meanwhile (a signal, a stop, a freezer, a tracer) the kernel takes the descriptor back and the
+/// call gives 0.
 ///
 /// # Errors
-/// EMFILE at the caller's limit, ENOENT when it has gone. Then the call is not answered.
+/// EMFILE at the caller's limit, ENOENT or ESRCH when it has gone. Then the caller has no copy.
 pub(crate) fn give_descriptor(
     listener: BorrowedFd<'_>,
     id: u64,
     descriptor: RawFd,
     newfd_flags: u32,
-    sent: Sent,
 ) -> io::Result<i64> {
     let request = libc::seccomp_notif_addfd {
         id,
-        flags: match sent {
-            Sent::Now => libc::SECCOMP_ADDFD_FLAG_SEND as u32,
-            Sent::Later => 0,
-        },
+        flags: 0,
         srcfd: u32::try_from(descriptor).map_err(|_| io::ErrorKind::InvalidInput)?,
         newfd: 0,
         newfd_flags,
     };
-    // SAFETY: the kernel reads one `struct seccomp_notif_addfd`.
-    let result = unsafe {
-        libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const request)
-    };
-    if result >= 0 { Ok(i64::from(result)) } else { Err(io::Error::last_os_error()) }
+    repeated(|| {
+        // SAFETY: the kernel reads one `struct seccomp_notif_addfd`.
+        unsafe {
+            libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const request)
+        }
+    })
+    .map(i64::from)
 }
 
 /// Does the caller still wait? While it does, its thread number is its own.
 pub(crate) fn is_waiting(listener: BorrowedFd<'_>, id: u64) -> bool {
-    // SAFETY: the kernel reads one u64.
-    let result = unsafe {
-        libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id)
-    };
-    result == 0
+    repeated(|| {
+        // SAFETY: the kernel reads one u64.
+        unsafe {
+            libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id)
+        }
+    })
+    .is_ok()
 }
 
 /// Asks for a hand-over on the caller's CPU (`SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`, Linux 6.6): without it waking an
