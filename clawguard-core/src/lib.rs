@@ -101,6 +101,7 @@ mod kernel;
 mod path;
 mod policy;
 mod quote;
+mod redact;
 mod resolve;
 mod running;
 mod save;

@@ -80,6 +80,42 @@ fn accesses_and_commands_are_logged_where_the_policy_says_so() {
     });
 }
 
+/// The command line of a run, those of programs in it, and the page.
+#[test]
+fn no_secret_of_a_command_line_is_written_down() {
+    for_every_user(|world| {
+        policy(&world, "log_commands: true");
+        let script = "/usr/bin/true --api-key 4711canary https://me:4711canary@host; TOKEN=4711canary env >/dev/null; \
+                      true";
+        let policy = world.text("~/policy.yaml");
+        let ran = world.shim_with(["--policy", &policy]).command([
+            "sh",
+            "-c",
+            &world.text(script),
+            "--password=4711canary",
+            "--token",
+            "4711canary",
+        ]);
+        ran.works();
+        let journal = world.read(JOURNAL);
+        assert!(journal.contains("--api-key [redacted]"), "{journal}");
+        assert!(journal.contains(r#""--password=[redacted]","--token","[redacted]""#), "{journal}");
+        let executed = lines(&world, "executed");
+        let words = serde_json::json!([
+            "/usr/bin/true",
+            "--api-key",
+            "[redacted]",
+            "https://me:[redacted]@host"
+        ]);
+        let is_true = |line: &Value| line["arguments"] == words;
+        assert!(executed.iter().any(is_true), "{executed:#?}");
+        world.shim_with(["log", "--html", &world.text("~/page.html")]).run().works();
+        for text in [journal, world.read("~/page.html")] {
+            assert!(!text.contains("4711canary"), "{text}");
+        }
+    });
+}
+
 #[test]
 fn nothing_is_logged_where_the_policy_says_so() {
     for_every_user(|world| {

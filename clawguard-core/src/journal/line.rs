@@ -16,6 +16,7 @@ use serde_json::ser::Formatter;
 use super::Rules;
 use crate::decide::RuleId;
 use crate::path::{acts, escape};
+use crate::redact::redact;
 
 /// A line; what does not apply is left out.
 #[derive(Debug, Default, Serialize)]
@@ -86,7 +87,7 @@ pub(super) struct Beginning {
     mode: &'static str,
 }
 
-/// A command line. The twin has a null for every argument that is UTF-8.
+/// A command line without its secrets. The twin has a null for every argument that is UTF-8.
 #[derive(Debug, Serialize)]
 pub(super) struct Arguments {
     arguments: Vec<String>,
@@ -145,7 +146,7 @@ impl Beginning {
 impl Arguments {
     pub(super) fn new(arguments: &[Box<[u8]>], omitted: usize) -> Arguments {
         let (arguments, twins): (Vec<_>, Vec<_>) =
-            arguments.iter().map(|argument| text(argument)).unzip();
+            redact(arguments.iter().map(|argument| &**argument)).map(|one| text(&one)).unzip();
         let arguments_base64 = twins.iter().any(Option::is_some).then_some(twins);
         let arguments_omitted = (omitted > 0).then_some(omitted);
         Arguments { arguments, arguments_base64, arguments_omitted }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::wire::Bytes;
 use super::{client, place, tree};
+use crate::redact::redact;
 
 /// The bytes of the command line that are kept.
 const MAX_ARGUMENTS: usize = 8 * 1024;
@@ -85,8 +86,8 @@ impl Listing {
             room = room.saturating_sub(word.len() + 8);
             Bytes(kept)
         };
-        let words = words.take(MAX_ARGUMENTS / 8).map(|word| cut(word.as_bytes()));
-        self.about.arguments = words.collect();
+        let words = redact(words.take(MAX_ARGUMENTS / 8).map(OsStrExt::as_bytes));
+        self.about.arguments = words.map(|word| cut(&word)).collect();
         let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         self.about.since_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
     }
