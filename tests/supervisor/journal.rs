@@ -175,11 +175,11 @@ fn the_target_cannot_change_the_journal() {
 fn a_journal_that_cannot_be_opened_is_told_once_and_loses_no_enforcement() {
     for_every_user(|world| {
         policy(&world, "");
-        world.symlink("~/work/note", "~/log");
+        world.mkdir("~/.local/state/clawguard");
+        world.symlink("~/work/note", JOURNAL);
         let policy = world.text("~/policy.yaml");
-        let log = world.text("~/log");
         let ran = world
-            .shim_with(["-q", "--policy", &policy, "--log", &log])
+            .shim_with(["-q", "--policy", &policy])
             .command(["sh", "-c", "cat .env; cat .env; echo done"])
             .works();
         assert_eq!(ran.stdout, "done\n");
@@ -187,6 +187,33 @@ fn a_journal_that_cannot_be_opened_is_told_once_and_loses_no_enforcement() {
         assert_eq!(told, 1, "{ran:#?}");
         assert_eq!(ran.stderr.matches("Permission denied").count(), 2, "{ran:#?}");
         assert_eq!(world.read("~/work/note"), "note\n");
+    });
+}
+
+/// Whoever names a file wants it written: without it nothing is started.
+#[test]
+fn a_journal_that_is_named_and_cannot_be_opened_starts_nothing() {
+    for_every_user(|world| {
+        policy(&world, "");
+        world.symlink("~/work/note", "~/link");
+        let policy = world.text("~/policy.yaml");
+        for (log, why) in [
+            ("~/link", "a symbolic link"),
+            ("~/none/log", "No such file"),
+            ("~/work", "not a regular file"),
+            ("/dev/null", "not a regular file"),
+        ] {
+            let log = world.text(log);
+            let ran = world
+                .shim_with(["-q", "--policy", &policy, "--log", &log])
+                .command(["touch", "started"])
+                .ends(125);
+            assert!(!world.has("~/work/started"), "{ran:#?}");
+            ran.says(["nothing was started", why]);
+        }
+        let log = world.text("~/log");
+        world.shim_with(["--policy", &policy, "--log", &log]).command(["true"]).works();
+        assert!(world.has("~/log"));
     });
 }
 

@@ -20,6 +20,7 @@ use super::Sandbox;
 use super::keep::KeepDescriptors;
 use super::steps::{Answering, Steps};
 use crate::compile::{LandlockRule, Mode, Plan, What};
+use crate::journal::JournalError;
 use crate::kernel::KernelSupport;
 use crate::path::AbsPath;
 use crate::policy::Origin;
@@ -31,9 +32,12 @@ impl Plan {
     /// Makes the directories that the policy names, and everything that the kernel will be given.
     ///
     /// # Errors
-    /// When a directory cannot be made, the kernel refuses the ruleset, or the supervisor cannot be prepared. Nothing
+    /// When a directory cannot be made, the journal is to be in a file that cannot be one, the kernel refuses the ruleset, or the supervisor cannot be prepared. Nothing
     /// is confined then.
     pub fn prepare(self) -> Result<Sandbox, PrepareError> {
+        if self.is_supervised() {
+            self.policy.journal.must_open(&self.policy.logging)?;
+        }
         for directory in &self.policy.create {
             make(directory)?;
         }
@@ -216,6 +220,9 @@ pub enum PrepareError {
          systemd unit RestrictSUIDSGID= does this: remove that line"
     )]
     NoOpenat2,
+    /// The file that the journal was to be written to cannot be one.
+    #[error("nothing was started, since the journal that was asked for cannot be written")]
+    Journal(#[from] JournalError),
     /// The kernel refused the ruleset.
     #[error("the kernel refused the Landlock ruleset")]
     Ruleset(#[from] RulesetError),

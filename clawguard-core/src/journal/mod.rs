@@ -64,6 +64,14 @@ impl JournalPlace {
         }
     }
 
+    /// A journal that somebody names must be one: tries to open it.
+    pub(crate) fn must_open(&self, logging: &Logging) -> Result<(), JournalError> {
+        match self {
+            JournalPlace::File(_) => Store::open(self, Limits::new(logging)).map(drop),
+            JournalPlace::State { .. } | JournalPlace::Nowhere => Ok(()),
+        }
+    }
+
     /// Every path that the target must not write to, whether it exists or not.
     #[must_use]
     pub fn guarded(&self) -> Vec<PathBuf> {
@@ -76,7 +84,7 @@ impl JournalPlace {
 #[non_exhaustive]
 pub enum JournalError {
     /// The file or its directory cannot be opened or made.
-    #[error("the journal `{}` cannot be opened, so lines of it are lost", shown(.path))]
+    #[error("the journal `{}` cannot be opened", shown(.path))]
     Open {
         /// The file or directory.
         path: PathBuf,
