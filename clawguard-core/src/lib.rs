@@ -126,7 +126,7 @@ pub use self::path::{AbsPath, PathError, escape};
 pub use self::policy::{
     AlertOn, Effect, Environment, JournalPlace, Listen, Logging, Mistake, MistakeKind, OnDenied,
     Origin, Pattern, PatternError, PatternErrorKind, Place, Policy, PolicyError, Preset, Rule,
-    Temporary,
+    Temporary, nearest,
 };
 pub use self::quote::quote;
 pub use self::resolve::{

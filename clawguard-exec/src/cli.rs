@@ -25,7 +25,8 @@ use crate::version::LONG_VERSION;
     after_help = "Exit status: the command's own; 125 if clawguard failed and nothing was started, 126 if the \
                   command cannot be executed, 127 if it is not found.",
     after_long_help = EXAMPLES,
-    override_usage = USAGE
+    override_usage = USAGE,
+    term_width = 80
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -76,22 +77,22 @@ clawguard-exec [OPTIONS] -- COMMAND [ARGUMENT]...
 
 const EXAMPLES: &str = "\
 Examples:
-  clawguard-exec init                              write a policy for this machine
-  clawguard-exec -- openclaw gateway run           the policy that is found, or the built-in default
-  clawguard-exec --policy p.yaml -- node agent.js  this policy
-  clawguard-exec --allow ./project -- bash         the built-in default for another directory
-  clawguard-exec --log denials.jsonl -- make       with the journal in a file of its own
-  clawguard-exec check ~/.ssh/id_ed25519           what the policy says of a path, and which line says it
-  clawguard-exec learn -- make                     what a policy for it would need
-  clawguard-exec log                               what was denied, newest first
-  clawguard-exec ps                                what runs confined now; `stop` ends it
-  clawguard-exec plan -- openclaw                  who enforces each line
+  clawguard-exec init                     write a policy for this machine
+  clawguard-exec -- openclaw gateway run  under the policy that is found
+  clawguard-exec --policy p.yaml -- make  under this policy
+  clawguard-exec --allow ./shop -- bash   the built-in default, elsewhere
+  clawguard-exec --log denied.log -- make with a journal of its own
+  clawguard-exec check ~/.ssh             what is decided, and by which line
+  clawguard-exec learn -- make            what a policy for it would need
+  clawguard-exec log                      what was denied, newest first
+  clawguard-exec ps                       what runs confined; `stop` ends it
+  clawguard-exec plan -- openclaw         who enforces each line
 
-A policy is looked for in this order: --policy, $CLAWGUARD_POLICY, $XDG_CONFIG_HOME/clawguard/policy.yaml,
-~/.openclaw/config.yaml if it has security.file_access, the built-in default (the working directory, without
-secrets).
+A policy is looked for in this order: --policy, $CLAWGUARD_POLICY, \
+$XDG_CONFIG_HOME/clawguard/policy.yaml, ~/.openclaw/config.yaml if it has security.file_access, the built-in default \
+(the working directory, without secrets).
 
-Exit status: the command's own; 125 if clawguard failed and nothing was started, 126 if the command cannot be
+Exit status: the command's own; 125 if clawguard failed and nothing was started, 126 if the command cannot be \
 executed, 127 if it is not found.";
 
 #[derive(Clone, Debug, Args)]
@@ -176,9 +177,9 @@ pub(crate) struct CheckArguments {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  clawguard-exec plan                           for the policy that is found\n  \
-                  clawguard-exec plan -- openclaw               as for this command, with its preset\n  \
-                  clawguard-exec --mode kernel plan             what the kernel alone would leave open"
+    after_help = "Examples:\n  clawguard-exec plan                  for the policy that is found\n  \
+                  clawguard-exec plan -- openclaw      with the preset of this command\n  \
+                  clawguard-exec --mode kernel plan    what the kernel alone leaves open"
 )]
 pub(crate) struct PlanArguments {
     /// One JSON object

@@ -25,6 +25,8 @@ mod propose;
 mod report;
 mod run;
 mod running;
+mod start;
+mod usage;
 mod version;
 mod yaml;
 
@@ -42,16 +44,13 @@ fn main() -> ExitCode {
         // `--help` and `--version` are answers on stdout; a mistake is ours, so it is 125 like any other.
         Err(error) if !error.use_stderr() => {
             if error.kind() == ErrorKind::DisplayVersion && version::is_long(&error) {
-                version::print();
+                version::print(version::Form::of(std::env::args_os()));
                 return ExitCode::SUCCESS;
             }
             return error.print().map_or(Exit::Ours.into(), |()| ExitCode::SUCCESS);
         }
         Err(error) => {
-            report::line(error.render().to_string().trim_end());
-            if matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {
-                report::line("a command goes after `--`: clawguard-exec [OPTIONS] -- COMMAND");
-            }
+            usage::tell(&error);
             return Exit::Ours.into();
         }
     };

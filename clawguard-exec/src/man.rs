@@ -5,8 +5,9 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
@@ -18,7 +19,7 @@ use crate::exit::{Exit, Failure};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  clawguard-exec man | man -l -
+  clawguard-exec man
   clawguard-exec man ~/.local/share/man/man1")]
 pub(crate) struct ManArguments {
     /// Write a page for the program and one for each task to this directory, which is made if it is missing
@@ -36,14 +37,41 @@ pub(crate) fn man(arguments: &ManArguments) -> Result<Exit, Failure> {
             }
         }
         None => {
-            let mut out = std::io::stdout().lock();
-            for page in pages.iter().take(1) {
-                out.write_all(&page.text)?;
-            }
-            out.flush()?;
+            let page = pages.into_iter().next().map(|page| page.text).unwrap_or_default();
+            show(&page)?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// On a terminal as a page that a person reads, else as it is, for man(1) or a file.
+fn show(page: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if !out.is_terminal() {
+        out.write_all(page)?;
+        return out.flush();
+    }
+    match through_man(page) {
+        Ok(()) => Ok(()),
+        // There is no man(1): the same words without its layout.
+        Err(_) => {
+            let text = Cli::command().render_long_help().to_string();
+            out.write_all(text.as_bytes())?;
+            out.flush()
+        }
+    }
+}
+
+fn through_man(page: &[u8]) -> std::io::Result<()> {
+    let mut man =
+        std::process::Command::new("man").args(["-l", "-"]).stdin(Stdio::piped()).spawn()?;
+    if let Some(mut input) = man.stdin.take() {
+        input.write_all(page)?;
+    }
+    match man.wait()?.success() {
+        true => Ok(()),
+        false => Err(std::io::Error::other("man failed")),
+    }
 }
 
 struct Page {

@@ -8,13 +8,13 @@ use std::process::Command;
 
 use clawguard_core::{
     AbsPath, Access, ApplyError, CONFINED_BY, Ending, Host, KeepDescriptors, KernelSupport, Links,
-    Mode, Plan, ResolvedPolicy, Sandbox, escape,
+    Mode, Plan, ResolvedPolicy, Sandbox, escape, interpreter_of, quote,
 };
 
 use crate::cli::{Cli, Keep};
 use crate::closing::Closing;
 use crate::exit::{Exit, Failure};
-use crate::{policy, report};
+use crate::{policy, report, start};
 
 pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     let Some(program) = cli.command.first() else {
@@ -25,7 +25,27 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
     refuse_second(&host)?;
     let host = host.with_command(program);
     let resolved = policy::resolve(cli, &host)?;
+    say(cli, &host, &resolved);
     launch(cli, &host, resolved, cli.mode.into(), &cli.command, Ok)
+}
+
+/// What a person should know of the policy before the command starts.
+fn say(cli: &Cli, host: &Host, policy: &ResolvedPolicy) {
+    if let Some(line) = start::opened_secrets(policy, host) {
+        report::line(&line);
+    }
+    if cli.quiet {
+        return;
+    }
+    start::not_there(policy).iter().for_each(|line| report::line(line));
+    let again = |option: &str| {
+        let words = std::env::args_os().skip(1).map(|word| quote(word.as_bytes()));
+        let words: Vec<String> = words.collect();
+        format!("clawguard-exec {option} {}", words.join(" "))
+    };
+    if let Some(line) = start::closed_directory(policy, host, &again) {
+        report::line(&line);
+    }
 }
 
 /// Runs a command under a policy and ends as it ends; `finish` has the last word on the sandbox.
@@ -79,7 +99,23 @@ pub(crate) fn launch(
         return Err(Failure::new(exit, error));
     }
     let name = escape(file.as_os_str().as_bytes());
+    if exit == Exit::NotFound
+        && let Some(text) = missing_interpreter(&file)
+    {
+        return Err(Failure::new(exit, text));
+    }
     Err(Failure::new(exit, Unexecuted { name, source: error }))
+}
+
+/// Why a file that is there cannot be found by the kernel: what it is to be run by is not there.
+fn missing_interpreter(file: &std::path::Path) -> Option<String> {
+    let opened = std::fs::File::open(file).ok()?;
+    let interpreter = interpreter_of(&opened)?;
+    let is_missing = !std::path::Path::new(OsStr::from_bytes(&interpreter)).exists();
+    let (name, interpreter) = (escape(file.as_os_str().as_bytes()), escape(&interpreter));
+    is_missing.then(|| {
+        format!("`{name}` is there, and the interpreter that it names is not: `{interpreter}`")
+    })
 }
 
 /// Said by the supervisor when everything has ended. `-q` silences the summary.

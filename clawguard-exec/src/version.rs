@@ -2,10 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
 use clawguard_core::{KernelSupport, Notification, escape};
+use serde::Serialize;
 
 /// What clap shows for `--version`, and `-V` does not: [`print()`] takes its place, since the kernel need not be asked
 /// before it is wanted.
@@ -16,21 +18,89 @@ pub(crate) fn is_long(answer: &clap::Error) -> bool {
     answer.render().to_string().contains(LONG_VERSION)
 }
 
-/// Says it on stdout. Who closed that does not want to know.
-pub(crate) fn print() {
-    let _ = std::io::stdout().lock().write_all(text().as_bytes());
+/// For whom it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    Json,
 }
 
-fn text() -> String {
-    let mut text = format!("clawguard-exec {}\n", env!("CARGO_PKG_VERSION"));
+impl Form {
+    /// `--json` before or behind `--version`. What follows `--` belongs to a command.
+    pub(crate) fn of(words: impl IntoIterator<Item = OsString>) -> Form {
+        let mut words = words.into_iter().take_while(|word| word != "--");
+        if words.any(|word| word == "--json") { Form::Json } else { Form::Text }
+    }
+}
+
+/// Says it on stdout. Who closed that does not want to know.
+pub(crate) fn print(form: Form) {
+    let text = match form {
+        Form::Text => text(),
+        Form::Json => serde_json::to_string(&Document::new()).unwrap_or_default() + "\n",
+    };
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// `--version --json`. Field names are a promise.
+#[derive(Serialize)]
+struct Document {
+    version: &'static str,
+    kernel: String,
+    /// None where it is unknown what the kernel supports.
+    landlock_abi: Option<u32>,
+    landlock_abi_needed: u32,
+    landlock_errata: Option<Vec<u32>>,
+    user_notification: Option<&'static str>,
+    ptrace_scope: Option<u8>,
+    mode_supervised: bool,
+    mode_kernel: bool,
+    missing: Vec<String>,
+    is_confined: bool,
+}
+
+impl Document {
+    fn new() -> Document {
+        let kernel = KernelSupport::probe();
+        let missing = match &kernel {
+            Ok(kernel) => kernel.lacks_for_supervision().iter().map(ToString::to_string).collect(),
+            Err(error) => vec![error.to_string()],
+        };
+        let kernel = kernel.ok();
+        Document {
+            version: env!("CARGO_PKG_VERSION"),
+            kernel: escape(release().as_bytes()),
+            landlock_abi: kernel.as_ref().map(|kernel| kernel.landlock_abi),
+            landlock_abi_needed: KernelSupport::FULL_ABI,
+            landlock_errata: KernelSupport::landlock_errata(),
+            user_notification: kernel.as_ref().map(|kernel| match kernel.notification {
+                Notification::Killable => "killable",
+                Notification::Interruptible => "interruptible",
+                Notification::Missing => "missing",
+            }),
+            ptrace_scope: kernel.as_ref().and_then(|kernel| kernel.ptrace_scope),
+            mode_supervised: missing.is_empty(),
+            mode_kernel: kernel.is_some_and(|kernel| kernel.landlock_abi > 0),
+            missing,
+            is_confined: clawguard_core::is_confined(),
+        }
+    }
+}
+
+/// What uname(2) says, in one line.
+fn release() -> String {
     let release = rustix::system::uname();
-    let name = format!(
+    format!(
         "{} {} {}",
         release.sysname().to_string_lossy(),
         release.release().to_string_lossy(),
         release.machine().to_string_lossy()
-    );
-    let _ = writeln!(text, "\nKernel:             {}", escape(name.as_bytes()));
+    )
+}
+
+fn text() -> String {
+    let mut text = format!("clawguard-exec {}\n", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(text, "\nKernel:             {}", escape(release().as_bytes()));
     match KernelSupport::probe() {
         Ok(kernel) => describe(&kernel, KernelSupport::landlock_errata(), &mut text),
         Err(error) => {

@@ -34,6 +34,31 @@ fn the_short_version_is_a_line_and_the_long_one_tells_of_the_kernel() {
 }
 
 #[test]
+fn a_program_reads_the_version_as_one_object() {
+    for_every_user(|world| {
+        let json = world.shim_with(["--version", "--json"]).run().works().json();
+        assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
+        assert!(json["landlock_abi"].as_u64().unwrap() >= 1, "{json:#}");
+        assert_eq!((&json["mode_kernel"], &json["is_confined"]), (&true.into(), &false.into()));
+        assert!(json["missing"].is_array() && json["kernel"].is_string(), "{json:#}");
+    });
+}
+
+#[test]
+fn on_a_terminal_the_page_is_one_to_read() {
+    let world = World::mine();
+    let ran =
+        world.shim_with(["man"]).env("PAGER", "cat").env("MANPAGER", "cat").in_terminal().run();
+    for macros in [".TH ", ".SH ", "\\fB"] {
+        assert!(!ran.stdout.contains(macros), "{ran:#?}");
+    }
+    assert!(ran.stdout.contains("audit") && ran.stdout.contains("policy"), "{ran:#?}");
+    // Without man(1) too.
+    let ran = world.shim_with(["man"]).after("export PATH=/nonexistent").in_terminal().run();
+    assert!(ran.stdout.contains("Usage:") && !ran.stdout.contains(".TH "), "{ran:#?}");
+}
+
+#[test]
 fn the_version_never_fails() {
     let world = World::new(User::ordinary());
     world.shim_with(["--version"]).after("exec >&-").run().works();
@@ -115,4 +140,10 @@ fn bash_completes_tasks_options_and_values() {
     assert_eq!(complete(&["che"]), "check");
     assert_eq!(complete(&["check", "--pro"]), "--probe");
     assert_eq!(complete(&["--mode", "sup"]), "supervised");
+    // Behind `--`: commands, then files.
+    world.write("~/work/notes.txt", "");
+    assert!(complete(&["--", "tru"]).split(' ').any(|word| word == "true"));
+    assert!(complete(&["--", "cat", &world.text("{home}/work/not")]).ends_with("/notes.txt"));
+    assert!(complete(&["learn", "--", "tru"]).contains("true"));
+    assert!(!complete(&["--", "check"]).contains("--probe"));
 }

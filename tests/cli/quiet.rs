@@ -82,3 +82,68 @@ fn a_key_that_looks_like_ours_is_warned_of_in_openclaws_own_file() {
     let ran = world.shim_with(["-q"]).command(["true"]).works();
     ran.says(["config.yaml:2:3", "`file_acess`", "`file_access`"]);
 }
+
+/// A policy that is wide by mistake says so at every start, and how to close it; `-q` silences no warning.
+#[test]
+fn a_policy_that_opens_a_well_known_secret_says_so_once() {
+    let world = World::mine();
+    world.write("~/.ssh/id_ed25519", "key");
+    world.write("~/.aws/credentials", "key");
+    world.policy("allowed_paths: ['~', '~/work']");
+    let ran = world.confined().command(["true"]).works();
+    let ssh = world.text("r on `{home}/.ssh` (SSH keys");
+    let warnings = ran.stderr.lines().filter(|line| line.contains("well-known secret")).count();
+    assert_eq!(warnings, 1, "{ran:#?}");
+    ran.says([ssh.as_str(), "policy.yaml:4", "and 1 more", "`blocked_paths`"]);
+    world.policy("allowed_paths: ['~', '~/work']\nblocked_paths: ['~/.*']");
+    let ran = world.confined().command(["true"]).works();
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn a_start_in_a_directory_that_is_not_allowed_says_how_to_allow_it() {
+    let world = World::mine();
+    world.policy("allowed_paths: ['~/work']");
+    world.mkdir("~/shop/src");
+    let policy = world.text("~/policy.yaml");
+    let start = |cwd: &str| {
+        world
+            .shim_with(["--policy", &policy])
+            .cwd(cwd)
+            .command(["sh", "-c", ": 'a b'"])
+            .works()
+            .stderr
+    };
+    assert!(!start("~/work").contains("working directory"));
+    let said = start("~/shop/src");
+    let line = format!("clawguard-exec --allow . --policy {policy} -- sh -c");
+    for text in [
+        world.text("does not allow the working directory `{home}/shop/src` (nothing allows it)"),
+        line,
+        world.text("put `- \"{home}/shop/src/\"` into `allowed_paths` of {home}/policy.yaml"),
+    ] {
+        assert!(said.contains(&text), "{text}: {said}");
+    }
+    // What it says works.
+    let ran = world.shim_with(["--allow", ".", "--policy", &policy]).cwd("~/shop/src");
+    let ran = ran.command(["touch", "made"]).works();
+    assert!(world.has("~/shop/src/made") && !ran.stderr.contains("working directory"), "{ran:#?}");
+    // The home directory is allowed to nobody.
+    assert!(!start("~").contains("--allow"));
+}
+
+#[test]
+fn a_path_of_an_option_that_does_not_exist_is_named() {
+    let world = World::mine();
+    let run = |allow: &str| {
+        world.shim_with(["--allow", ".", "--allow", allow]).command(["true"]).works().stderr
+    };
+    let said = run("./nosuch");
+    assert!(
+        said.contains(&world.text("--allow ./nosuch: `{home}/work/nosuch` does not exist yet")),
+        "{said}"
+    );
+    assert!(
+        !run("./note").contains("does not exist") && !run("./made/").contains("does not exist")
+    );
+}

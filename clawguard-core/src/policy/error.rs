@@ -143,7 +143,8 @@ fn did_you_mean(nearest: Option<&str>) -> String {
 }
 
 /// The known name that is nearest to `name`, if any is near at all.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     known
         .into_iter()
         .map(|known| (strsim::damerau_levenshtein(name, known), known))

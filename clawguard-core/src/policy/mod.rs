@@ -17,7 +17,7 @@ mod yaml;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use self::error::{Mistake, MistakeKind, PolicyError};
+pub use self::error::{Mistake, MistakeKind, PolicyError, nearest};
 pub(crate) use self::pattern::Component;
 pub use self::pattern::{Pattern, PatternError, PatternErrorKind, Place};
 pub use self::preset::Preset;

@@ -70,6 +70,12 @@ impl Policy {
 }
 
 impl ResolvedPolicy {
+    /// The file that it was read from; none for the built-in default.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.name.as_deref()
+    }
+
     /// A decider over this policy's law: `check` without enforcement.
     #[must_use]
     pub fn decider(&self) -> Decider {

@@ -49,7 +49,7 @@ use crate::known;
                   errors.\n\n\
                   Examples:\n  \
                   clawguard-exec audit                       look, and change nothing\n  \
-                  clawguard-exec audit --fix                 tighten what can be tightened safely, and show it\n  \
+                  clawguard-exec audit --fix                 tighten what is safe to tighten\n  \
                   clawguard-exec audit --only state-mode     one kind of finding\n  \
                   clawguard-exec -q audit --json | jq -r .id for a program\n\n\
                   docs/audit.md lists every finding: why it matters, and what to do."

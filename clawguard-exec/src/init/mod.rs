@@ -62,12 +62,12 @@ pub(crate) struct InitArguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  clawguard-exec init                                  write a policy for what is found here
-  clawguard-exec init --print                          show it, write nothing
-  clawguard-exec init --workspace ~/projects/shop      for agents that work there
+  clawguard-exec init                          write a policy for this machine
+  clawguard-exec init --print                  show it, write nothing
+  clawguard-exec init --workspace ~/shop       for agents that work there
   clawguard-exec init --agent codex --output codex.yaml
 
-It is written to $XDG_CONFIG_HOME/clawguard/policy.yaml (~/.config/clawguard/policy.yaml), unless a policy is found
+It is written to $XDG_CONFIG_HOME/clawguard/policy.yaml (~/.config/clawguard/policy.yaml), unless a policy is found \
 already: then nothing is written. Exit status: 0; 125 if nothing was written.";
 
 fn agent_names() -> PossibleValuesParser {

@@ -55,15 +55,15 @@ pub(crate) struct LearnArguments {
 }
 
 const EXAMPLES: &str = "\
-The command may read and change whatever nothing blocks: learn only what you would run without clawguard as well.
+The command may read and change whatever nothing blocks: learn only what you would run without clawguard as well. \
 Blocks, guards and well-known places of secrets stay closed.
 
 Examples:
-  clawguard-exec learn -- npm test                          show what would have to be allowed
-  clawguard-exec learn --output p.yaml -- npm test          write the whole proposed policy to a file
-  clawguard-exec --policy p.yaml -- npm test                and run under it
-  clawguard-exec learn --apply -- npm test                  put the lines into the policy that is in use
-  clawguard-exec learn --allow ~/.config/tool -- tool       also what lies behind the block `~/.*`
+  clawguard-exec learn -- make                  show what a policy would need
+  clawguard-exec learn --output p.yaml -- make  write the proposed policy
+  clawguard-exec --policy p.yaml -- make        and run under it
+  clawguard-exec learn --apply -- make          add it to the policy in use
+  clawguard-exec learn --allow ~/.tool -- tool  also what `~/.*` blocks
 
 Exit status: the command's own; 125 if nothing was started, or nothing could be proposed.";
 

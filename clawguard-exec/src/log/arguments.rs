@@ -16,14 +16,14 @@ use crate::propose::Level;
     after_help = "Examples:\n  \
         clawguard-exec log                              the newest denials\n  \
         clawguard-exec log --session last               those of the last run\n  \
-        clawguard-exec log --since 2h --path '~/.ssh'   beneath a directory, in the last two hours\n  \
-        clawguard-exec log --rule '**/.env'             what one line of a policy denied\n  \
+        clawguard-exec log --since 2h --path '~/.ssh'   beneath a directory, lately\n  \
+        clawguard-exec log --rule '**/.env'             what one line denied\n  \
         clawguard-exec log --rule none                  what nothing allows\n  \
         clawguard-exec log --tree                       where the denials are\n  \
         clawguard-exec log --stats                      which command was denied what\n  \
         clawguard-exec log --session last --suggest     the lines that would allow it\n  \
         clawguard-exec log --follow                     while it happens\n  \
-        clawguard-exec log --html journal.html          all of it as one page for a browser\n  \
+        clawguard-exec log --html journal.html          one page for a browser\n  \
         clawguard-exec log --json | jq .path            for a program\n\n\
         Exit status: 0, also where there is nothing to show; 125 on errors."
 )]

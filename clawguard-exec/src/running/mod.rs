@@ -18,7 +18,7 @@ use crate::report;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  clawguard-exec ps                          what runs, under which policy, since when, how many denials
+  clawguard-exec ps                          what runs, and since when
   clawguard-exec ps --json | jq .pid         for programs
   sudo clawguard-exec ps --all-users         everybody's
 
@@ -36,7 +36,7 @@ pub(crate) struct PsArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  clawguard-exec stop 4711                   the run that process 4711 is of: the shim, the command or any descendant
+  clawguard-exec stop 4711                   the run of this process
   clawguard-exec stop --all --now            everything, at once
   clawguard-exec stop --grace 10 4711        ten seconds to end by itself
 
