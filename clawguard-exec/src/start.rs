@@ -4,7 +4,9 @@
 
 #![forbid(unsafe_code)]
 
-use clawguard_core::{AbsPath, Access, Host, Origin, Pattern, Place, ResolvedPolicy, escape};
+use clawguard_core::{
+    AbsPath, Access, AccessSet, Decider, Host, Origin, Pattern, Place, ResolvedPolicy, Rule, escape,
+};
 
 use crate::known::{self, Kind, Secret};
 
@@ -13,29 +15,54 @@ use crate::known::{self, Kind, Secret};
 pub(crate) fn opened_secrets(policy: &ResolvedPolicy, host: &Host) -> Option<String> {
     let home = host.home.as_ref()?;
     let mut decider = policy.decider();
-    let mut opened =
-        known::secrets().iter().filter(|secret| is_secret(secret.kind)).filter_map(|secret| {
-            let path = literal(secret, home)?;
-            let decision = decider.decide(&path);
-            let verdicts = secret.access.iter().map(|access| (access, decision.verdict(access)));
-            let (access, rule) = verdicts
-                .filter(|(_, verdict)| verdict.is_allowed())
-                .find_map(|(access, verdict)| Some((access, policy.rule(verdict.rule()?))))?;
-            // What an agent keeps for itself, its preset opens.
-            let is_here = || std::fs::symlink_metadata(path.as_path()).is_ok();
-            (rule.origin.is_user() && is_here())
-                .then(|| format!("{access} on `{path}` ({}) by {rule}", secret.what))
-        });
-    let first = opened.next()?;
-    let more = match opened.count() {
+    let mut opened = Vec::new();
+    for secret in known::secrets().iter().filter(|secret| is_secret(secret.kind)) {
+        let Some(place) = literal(secret, home) else { continue };
+        let within = within(policy, host, &place);
+        let found = std::iter::once(place)
+            .chain(within)
+            .find_map(|path| Some((allowed(policy, &mut decider, &path, secret.access)?, path)));
+        if let Some(((access, rule), path)) = found {
+            opened.push(format!("{access} on `{path}` ({}) by {rule}", secret.what));
+        }
+    }
+    let more = match opened.len().saturating_sub(1) {
         0 => String::new(),
         more => format!(", and {more} more"),
     };
+    let first = opened.first()?;
     Some(format!(
         "warning: the policy opens a well-known secret: {first}{more}; to close it, put it into `blocked_paths` \
          (all that is open: clawguard-exec audit)"
     ))
 }
+
+/// What a line of the user's own allows at a path that exists. What an agent keeps for itself, its preset opens.
+fn allowed<'a>(
+    policy: &'a ResolvedPolicy,
+    decider: &mut Decider,
+    path: &AbsPath,
+    access: AccessSet,
+) -> Option<(Access, &'a Rule)> {
+    let decision = decider.decide(path);
+    let mut allowed = access.iter().filter(|access| decision.verdict(*access).is_allowed());
+    let found =
+        allowed.find_map(|access| Some((access, policy.rule(decision.verdict(access).rule()?))));
+    found
+        .filter(|(_, rule)| rule.origin.is_user())
+        .filter(|_| std::fs::symlink_metadata(path.as_path()).is_ok())
+}
+
+/// What exists of the user's allowed paths in a place: `~/.ssh/id_*` opens no directory.
+fn within(policy: &ResolvedPolicy, host: &Host, place: &AbsPath) -> Vec<AbsPath> {
+    let rules = policy.allowed_places().filter(|(_, front)| front.starts_with(place));
+    let found =
+        rules.flat_map(|(id, _)| host.existing(&policy.rule(id).pattern, MOST).unwrap_or_default());
+    found.collect()
+}
+
+/// Paths of one rule that are looked at.
+const MOST: usize = 8;
 
 fn is_secret(kind: Kind) -> bool {
     match kind {

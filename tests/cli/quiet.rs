@@ -95,6 +95,9 @@ fn a_policy_that_opens_a_well_known_secret_says_so_once() {
     let warnings = ran.stderr.lines().filter(|line| line.contains("well-known secret")).count();
     assert_eq!(warnings, 1, "{ran:#?}");
     ran.says([ssh.as_str(), "policy.yaml:4", "and 1 more", "`blocked_paths`"]);
+    world.policy("allowed_paths: ['~/work', { path: '~/.ssh/id_*', access: r }]");
+    let ran = world.confined().command(["true"]).works();
+    ran.says([world.text("r on `{home}/.ssh/id_ed25519` (SSH keys")]);
     world.policy("allowed_paths: ['~', '~/work']\nblocked_paths: ['~/.*']");
     let ran = world.confined().command(["true"]).works();
     assert_eq!(ran.stderr, "");

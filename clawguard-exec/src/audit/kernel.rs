@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use clawguard_core::{
-    CompileError, KernelError, KernelSupport, Mode, Origin, Plan, ResolvedPolicy, quote,
+    CompileError, Effect, KernelError, KernelSupport, Mode, Origin, Plan, ResolvedPolicy, quote,
 };
 
 use super::finding::{Finding, Severity};
@@ -86,11 +86,17 @@ fn limits(plan: &Plan) -> Option<Finding> {
 
 fn remarks(plan: &Plan) -> Vec<Finding> {
     let policy = plan.policy();
-    // The exceptions of presets are what presets are for, and the audit's own rule is nobody's.
+    // The exceptions of presets are what presets are for, a block of what nothing allows is a precaution, such as
+    // `init` takes, and the audit's own rule is nobody's.
     let is_ours =
         |rule| policy.rule(rule).origin == Origin::CommandLine { option: super::law::NOTHING };
     let lints = plan.lints().into_iter();
+    let is_precaution = |lint: &clawguard_core::Lint| {
+        let is_block = policy.rule(lint.rule).effect == Effect::Blocked;
+        is_block && lint.kind == "redundant" && lint.text.ends_with("nothing allows it")
+    };
     let lints = lints.filter(|lint| lint.kind != "exception" && !is_ours(lint.rule));
+    let lints = lints.filter(|lint| !is_precaution(lint));
     let finding = |lint: clawguard_core::Lint| {
         let rule = policy.rule(lint.rule);
         let subject = format!("`{}` ({})", rule.pattern, rule.origin);

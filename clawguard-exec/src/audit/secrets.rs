@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
 
 use clawguard_core::{AbsPath, Access, AccessSet, Host, Links, Origin, Pattern, Place};
 
@@ -14,6 +15,9 @@ use super::id::Id;
 use super::law::View;
 use super::machine::{Machine, read_head};
 use crate::known::{self, Kind, Secret, Secrets};
+
+/// Entries of one secret directory that are looked at.
+const MOST_ENTRIES: usize = 200;
 
 /// How much of a settings file is searched for a token.
 const HEAD: usize = 64 * 1024;
@@ -25,14 +29,33 @@ pub(crate) fn check(machine: &Machine, views: &mut [View]) -> Vec<Finding> {
     for present in known::present(&machine.host) {
         for path in &present.paths {
             let real = links.follow_all(path);
-            if let Some(finding) = judge(machine, views, present.secret, path, &real) {
+            let whole = judge(machine, views, present.secret, path, &real);
+            if let Some(finding) = whole {
                 told.insert(path.clone());
                 findings.push(finding);
+                continue;
+            }
+            // A wildcard, such as `~/.ssh/id_*`, may open what is in it and not the place itself.
+            for entry in entries(&real) {
+                if let Some(finding) = judge(machine, views, present.secret, &entry, &entry) {
+                    told.insert(entry);
+                    findings.push(finding);
+                }
             }
         }
     }
     findings.extend(inside(machine, views, &told));
     findings
+}
+
+/// What lies directly in a directory, sorted; nothing of what is none.
+fn entries(directory: &AbsPath) -> Vec<AbsPath> {
+    let Ok(entries) = std::fs::read_dir(directory.as_path()) else { return Vec::new() };
+    let entries = entries.flatten().take(MOST_ENTRIES);
+    let mut paths: Vec<AbsPath> =
+        entries.map(|entry| directory.join(entry.file_name().as_bytes())).collect();
+    paths.sort_unstable();
+    paths
 }
 
 /// What is allowed inside a secret that is denied as a whole: an exception that somebody wrote.

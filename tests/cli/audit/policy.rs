@@ -161,3 +161,32 @@ fn a_mode_that_leaves_something_open_is_told() {
         audit(&world, &["--mode=kernel", "--only=kernel-left-open", "--only=kernel-denies-more"]);
     ran.run().ends(1).prints(["metadata: chmod", "kernel-denies-more"]);
 }
+
+/// A wildcard opens the key and not the directory that it lies in.
+#[test]
+fn a_key_that_a_wildcard_opens_is_a_finding() {
+    let world = World::mine();
+    clean(&world);
+    world.write("~/.ssh/id_ed25519", "key");
+    world.write("~/.ssh/config", "");
+    with_policy(&world, "allowed_paths: ['~/work', { path: '~/.ssh/id_*', access: r }]");
+    assert_eq!(subjects(&world, "secret-allowed"), set(["~/.ssh/id_ed25519"]));
+    with_policy(
+        &world,
+        "allowed_paths: ['~/work', { path: '~/.ssh/id_*', access: r }]\nblocked_paths: ['~/.*']",
+    );
+    assert!(found(&world, "secret-allowed").is_empty());
+}
+
+/// What `init` writes is no cause for a remark.
+#[test]
+fn a_block_of_what_nothing_allows_is_a_precaution_and_no_finding() {
+    let world = World::mine();
+    clean(&world);
+    world.mkdir("~/bin");
+    with_policy(
+        &world,
+        "allowed_paths: ['~/work']\nblocked_paths: ['~/.*', { path: '~/bin', access: w }]",
+    );
+    assert!(found(&world, "policy-remark").is_empty());
+}
