@@ -130,7 +130,7 @@ fn the_summary_says_what_was_found_and_what_to_do_next() {
         "Browser profiles: ~/.mozilla, ~/snap/firefox\n",
         "Not to be changed: ~/.bashrc, ~/bin",
         "~/.config/pip/pip.conf (pip settings, sometimes with passwords): a preset needs it",
-        "\n  clawguard-exec check ~/.ssh\n  clawguard-exec -- openclaw gateway run\n",
+        "\n  clawguard-exec check ~/.ssh\n  clawguard-exec -- openclaw\n  clawguard-exec -- openclaw gateway run\n",
     ]);
     // Kinds apart, those of the machine that runs the suite may be more.
     assert!(ran.stdout.contains(" secrets on this machine, and more"), "{ran:#?}");
@@ -151,7 +151,7 @@ fn a_program_reads_the_same_as_one_object() {
     assert!(json["written"].is_null() && !world.has("~/.config/clawguard"), "{json:#}");
     assert_eq!(json["agents"][0]["name"], "openclaw");
     assert_eq!(json["agents"][0]["command"]["path"], world.text("{root}/tools/openclaw"));
-    assert_eq!(json["presets"].to_string(), r#"["system","openclaw","python"]"#);
+    assert!(json["presets"].is_null(), "{json:#}");
     assert_eq!(json["workspaces"][0]["path"], world.text("~/work"));
     assert_eq!(json["workspaces"][0]["source"], "option");
     assert_eq!(json["workspaces"][1]["source"], "openclaw_default");
@@ -253,8 +253,10 @@ fn what_it_prints_is_a_policy_for_another_user_too() {
     let other = World::new(User::ordinary());
     other.write("~/.config/clawguard/policy.yaml", text);
     other.write("~/.ssh/id", "");
+    other.tool("openclaw");
     let ran = other
-        .shim_with(["check", &other.text("~/.ssh/id"), &other.text("~/.openclaw/x")])
+        .shim_with(["check", "--command", &other.text("{root}/tools/openclaw")])
+        .args([other.text("~/.ssh/id"), other.text("~/.openclaw/x")])
         .run()
         .works();
     assert!(!ran.stderr.contains("warning"), "{ran:#?}");
@@ -278,4 +280,41 @@ fn names_that_are_no_text_are_told_twice() {
     assert!(json["workspaces"][0]["path"].as_str().unwrap().ends_with("/\\xffw"), "{json:#}");
     assert!(json["workspaces"][0]["path_base64"].is_string(), "{json:#}");
     assert!(json["text"].as_str().unwrap().contains("- !!binary "), "{json:#}");
+}
+
+/// A list of presets would shut out every agent that is installed later.
+#[test]
+fn an_agent_that_comes_later_needs_no_line() {
+    let world = machine();
+    world.init(&[]).run().works();
+    world.tool("claude");
+    let claude = world.text("{root}/tools/claude");
+    let state = world.text("~/.claude/x");
+    let ran = world.shim_with(["-q", "check", "--command", &claude, &state]).run().works();
+    assert!(ran.stdout.contains("r allowed"), "{ran:#?}");
+    let ran = world.init(&["--add", "claude"]).run().works();
+    ran.prints(["names no presets", "nothing to add"]);
+}
+
+#[test]
+fn an_agent_is_added_to_a_policy_whose_comments_stay() {
+    let world = machine();
+    let policy = "~/.config/clawguard/policy.yaml";
+    world.init(&["--add", "claude"]).run().ends(125).says(["there is no policy to add"]);
+    let text = "# mine\nsecurity:\n  file_access:\n    presets: # few\n      - system  # why\n    \
+                allowed_paths: []\n";
+    world.write(policy, text);
+    let before = world.letters(policy, &["~/.claude/x"]);
+    world.init(&["--add", "claude", "--add", "codex"]).run().works().prints(["+      - claude"]);
+    let expected = text.replace("# why\n", "# why\n      - claude\n      - codex\n");
+    assert_eq!(world.read(policy), expected);
+    let after = world.letters(policy, &["~/.claude/x", "~/.codex/x"]);
+    assert_eq!((before, after), (vec![String::new()], vec!["rwx".to_owned(), "rwx".to_owned()]));
+    world.init(&["--add", "claude"]).run().works().prints(["has it already"]);
+    assert_eq!(world.read(policy), expected);
+    // Another file, and one that cannot be edited.
+    world.write("~/other.yaml", "security: { file_access: { presets: [system] } }\n");
+    let other = world.text("~/other.yaml");
+    world.init(&["--add", "gemini", "--policy", &other]).run().works();
+    assert!(world.read("~/other.yaml").contains("gemini"));
 }

@@ -45,10 +45,8 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(host: &Host, machine: &Machine) -> Result<Draft, InitError> {
-        let presets = match machine.agents.len() {
-            1 => named(machine)?,
-            _ => Presets::OfEachCommand,
-        };
+        // A list would keep every other command, and every agent that is installed later, from its own preset.
+        let presets = Presets::OfEachCommand;
         let git = git(machine).into_iter().map(|pattern| Line {
             pattern,
             access: clawguard_core::Access::Write.into(),

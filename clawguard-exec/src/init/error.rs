@@ -10,7 +10,8 @@ use clawguard_core::{HostError, PolicyError, escape};
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InitError {
     #[error(
-        "`{0}` is already the policy here, and init writes over nothing\nto see what init would write: clawguard-exec \
+        "`{0}` is already the policy here, and init writes over nothing\nto give it an agent more: \
+         clawguard-exec init --add NAME\nto see what init would write: clawguard-exec \
          init --print\nto write it to another place: clawguard-exec init --output FILE"
     )]
     Found(String),
@@ -23,6 +24,12 @@ pub(super) enum InitError {
     Exists(String),
     #[error("init does not take {0}: it writes a policy of its own, which you can change later")]
     Option(&'static str),
+    #[error("there is no policy to add an agent to: `clawguard-exec init` writes one")]
+    NothingToAddTo,
+    #[error(
+        "`{file}` is written in a way that lines cannot be put into; add by hand to its `presets`: {presets}"
+    )]
+    ByHand { file: String, presets: String },
     #[error("there is no home directory: set HOME")]
     NoHome,
     #[error(

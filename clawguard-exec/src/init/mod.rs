@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod add;
 mod document;
 mod dotenv;
 mod draft;
@@ -51,6 +52,15 @@ pub(crate) struct InitArguments {
     #[arg(long, value_name = "NAME", value_parser = agent_names())]
     agent: Vec<String>,
 
+    /// Give this agent's preset to the policy that is there already, comments and all; may repeat
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = agent_names(),
+        conflicts_with_all = ["print", "output", "agent", "workspace", "json"]
+    )]
+    add: Vec<String>,
+
     /// Let agents work in this directory, which is made before the start if it is missing; may repeat
     #[arg(long, value_name = "DIR")]
     workspace: Vec<OsString>,
@@ -66,6 +76,7 @@ Examples:
   clawguard-exec init --print                  show it, write nothing
   clawguard-exec init --workspace ~/shop       for agents that work there
   clawguard-exec init --agent codex --output codex.yaml
+  clawguard-exec init --add claude             an agent more, in the policy
 
 It is written to $XDG_CONFIG_HOME/clawguard/policy.yaml (~/.config/clawguard/policy.yaml), unless a policy is found \
 already: then nothing is written. Exit status: 0; 125 if nothing was written.";
@@ -88,7 +99,7 @@ struct Made {
 pub(crate) fn init(cli: &Cli, arguments: &InitArguments) -> Result<Exit, Failure> {
     let policy = &cli.policy;
     let refused = [
-        (policy.policy.is_some(), "--policy"),
+        (policy.policy.is_some() && arguments.add.is_empty(), "--policy"),
         (!policy.allow.is_empty(), "--allow"),
         (!policy.block.is_empty(), "--block"),
         (!policy.keep_env.is_empty(), "--keep-env"),
@@ -97,6 +108,9 @@ pub(crate) fn init(cli: &Cli, arguments: &InitArguments) -> Result<Exit, Failure
         return Err(InitError::Option(option).into());
     }
     let host = Host::current().map_err(InitError::from)?.with_preview_of_temporary();
+    if !arguments.add.is_empty() {
+        return add::add(cli, &host, &arguments.add);
+    }
     let destination = match arguments.print {
         true => None,
         false => Some(Destination::choose(&host, arguments.output.as_deref())?),

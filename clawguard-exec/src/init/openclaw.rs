@@ -29,6 +29,8 @@ pub(super) struct OpenClaw {
     pub(super) workspaces: Vec<AbsPath>,
     /// `gateway.bind`, where it is not its default.
     pub(super) bind: Option<String>,
+    /// Is there a configuration? Without one OpenClaw asks its questions first.
+    pub(super) is_configured: bool,
     /// What could not be understood, in words.
     pub(super) remarks: Vec<String>,
 }
@@ -67,7 +69,7 @@ pub(super) fn read(host: &Host) -> OpenClaw {
     else {
         return OpenClaw::default();
     };
-    let mut found = OpenClaw::default();
+    let mut found = OpenClaw { is_configured: file.as_path().exists(), ..OpenClaw::default() };
     match text(&file).and_then(parse) {
         Ok(file) => found.take(file, host),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

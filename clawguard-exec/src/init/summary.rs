@@ -176,23 +176,28 @@ pub(super) fn next(
         ModeArgument::Supervised => " --mode supervised",
         ModeArgument::Kernel => " --mode kernel",
     };
-    let names: Vec<&str> = machine.agents.iter().map(|found| found.agent.preset).collect();
+    let names: Vec<&'static str> = machine.agents.iter().map(|found| found.agent.preset).collect();
     let names = if names.is_empty() { vec!["bash"] } else { names };
-    let start = |name: &str| {
-        let command = match name {
-            "openclaw" => "openclaw gateway run",
-            // Its own sandbox cannot work inside another.
-            "codex" => "codex --sandbox danger-full-access",
-            other => other,
+    let commands = |name: &'static str| match name {
+        // The first time it asks its questions; the gateway starts only when they are answered.
+        "openclaw" if !machine.openclaw.is_configured => vec!["openclaw", "openclaw gateway run"],
+        "openclaw" => vec!["openclaw gateway run"],
+        // Its own sandbox cannot work inside another.
+        "codex" => vec!["codex --sandbox danger-full-access"],
+        other => vec![other],
+    };
+    let start = |name: &'static str| {
+        let workspace = machine.workspaces.iter().find(|one| !one.is_in_a_preset());
+        let front = match workspace {
+            Some(workspace) if name != "openclaw" => into(workspace, machine),
+            Some(_) | None => String::new(),
         };
-        let start = format!("clawguard-exec{mode}{policy} -- {command}");
-        match machine.workspaces.iter().find(|one| !one.is_in_a_preset()) {
-            Some(workspace) if name != "openclaw" => into(workspace, machine) + &start,
-            Some(_) | None => start,
-        }
+        let start =
+            |command| -> String { format!("{front}clawguard-exec{mode}{policy} -- {command}") };
+        commands(name).into_iter().map(start).collect::<Vec<_>>()
     };
     let check = format!("clawguard-exec{policy} check ~/.ssh");
-    std::iter::once(check).chain(names.into_iter().map(start)).collect()
+    std::iter::once(check).chain(names.into_iter().flat_map(start)).collect()
 }
 
 /// What leads into a workspace, for a shell; nothing where the person is there already.

@@ -171,6 +171,23 @@ impl Present {
         Ok(worth)
     }
 
+    /// Does the text name its presets, so that an agent is not given its own?
+    pub(crate) fn names_presets(&self) -> bool {
+        edit::names_presets(&self.text)
+    }
+
+    /// The text with these presets in it besides, and the difference.
+    ///
+    /// # Errors
+    /// When the present policy cannot be resolved again.
+    pub(crate) fn with_presets(
+        &self,
+        host: &Host,
+        presets: &[&'static str],
+    ) -> Result<Edited, Failure> {
+        self.edited(host, presets, &[])
+    }
+
     /// The text with these presets and lines in it, and the difference.
     ///
     /// What cannot be put into the text as it is written is to be added by hand.
