@@ -126,3 +126,66 @@ fn an_abstract_socket_outside_is_out_of_reach_and_one_inside_works() {
         ));
     });
 }
+
+/// glibc sets the processors of a new thread from the old one (OpenMP with OMP_PROC_BIND), and the JVM priorities.
+#[test]
+fn threads_of_one_process_set_scheduling_for_each_other_and_for_nobody_else() {
+    for_every_user(|world| {
+        world.policy("allowed_paths: ['~/work']");
+        let mut outsider = Outsider::start(&world);
+        let script = format!(
+            "
+import ctypes, errno, os, sys, threading
+libc = ctypes.CDLL(None, use_errno=True)
+def attempt(name, act):
+    try: act(); print(name, 'ok', flush=True)
+    except OSError as error: print(name, errno.errorcode[error.errno], flush=True)
+def called(*arguments):
+    if libc.syscall(*arguments) < 0: raise OSError(ctypes.get_errno(), '')
+IOPRIO_SET = {{'x86_64': 251, 'aarch64': 30}}[os.uname().machine]
+SETATTR = {{'x86_64': 314, 'aarch64': 274}}[os.uname().machine]
+def every(name, it):
+    some = {{min(os.sched_getaffinity(0))}}
+    attempt(name + ' affinity', lambda: os.sched_setaffinity(it, some))
+    attempt(name + ' priority', lambda: os.setpriority(os.PRIO_PROCESS, it, 3))
+    attempt(name + ' io', lambda: called(IOPRIO_SET, 1, it, 2 << 13 | 6))
+    attempt(name + ' scheduler', lambda: os.sched_setscheduler(it, os.SCHED_BATCH, os.sched_param(0)))
+    attempt(name + ' parameters', lambda: os.sched_setparam(it, os.sched_param(0)))
+    attributes = (ctypes.c_uint32 * 12)(48, 3, 0, 0, 4)
+    attempt(name + ' attributes', lambda: called(SETATTR, it, attributes, 0))
+over = threading.Event()
+thread = threading.Thread(target=over.wait); thread.start()
+it = thread.native_id
+every('thread', it)
+one = {{min(os.sched_getaffinity(0))}}
+print(os.sched_getaffinity(it) == one, os.getpriority(os.PRIO_PROCESS, it), os.sched_getscheduler(it) == os.SCHED_BATCH)
+attempt('bad address', lambda: called({{'x86_64': 203, 'aarch64': 122}}[os.uname().machine], it, 8, 1))
+attempt('no policy', lambda: os.sched_setscheduler(it, 99, os.sched_param(0)))
+over.set(); thread.join()
+attempt('gone', lambda: os.setpriority(os.PRIO_PROCESS, it, 3))
+every('outsider', {})
+child = os.fork()
+if child == 0: os.read(os.pipe()[0], 1)
+attempt('child', lambda: os.setpriority(os.PRIO_PROCESS, child, 3))
+os.kill(child, 9)
+",
+            outsider.0.id()
+        );
+        let ran = world
+            .confined()
+            .args(["--mode", "supervised"])
+            .command(["/usr/bin/python3", "-I", "-S", "-c", &script])
+            .works();
+        let each = |who: &str, outcome: &str| {
+            ["affinity", "priority", "io", "scheduler", "parameters", "attributes"]
+                .map(|what| format!("{who} {what} {outcome}\n"))
+                .concat()
+        };
+        let expected = each("thread", "ok")
+            + "True 4 True\nbad address EFAULT\nno policy EINVAL\ngone EPERM\n"
+            + &each("outsider", "EPERM")
+            + "child EPERM\n";
+        assert_eq!(ran.stdout, expected, "{ran:#?}");
+        assert!(outsider.is_alive());
+    });
+}

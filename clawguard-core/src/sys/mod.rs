@@ -12,6 +12,7 @@ pub(crate) mod memory;
 pub(crate) mod notify;
 mod notify_probe;
 mod process;
+pub(crate) mod scheduling;
 mod seccomp;
 mod signal;
 mod signals;
