@@ -31,6 +31,7 @@ pub(crate) const CLASSES: &[&str] = &[
     "terminal",
     "threads",
     "time",
+    "tracing",
     "trust",
     "uring",
 ];

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -45,6 +47,8 @@ pub(super) struct Executing {
     /// Where its stack began before: the kernel puts it elsewhere for each new program.
     stack: Option<u64>,
     since: Instant,
+    /// What it ran before. Its stack may begin at the same place again where addresses are not random.
+    program: (u64, u64),
     /// What was judged, by device and inode: a program that is none of these was put in its place.
     images: Vec<(u64, u64)>,
 }
@@ -77,17 +81,36 @@ pub(super) fn exec(worker: &mut Worker, request: &Request<'_>) -> Answered {
         });
     }
     let images = judge(worker, request, pinned)?;
-    if worker.shared.watches_executions {
-        let process = request.target.process()?;
-        let mut executing = worker.shared.executing.lock().unwrap_or_else(PoisonError::into_inner);
-        // Bounded: processes that ended without asking for anything are forgotten together.
-        if executing.len() >= PROCESSES {
-            executing.clear();
-        }
-        executing
-            .insert(process, Executing { stack: stack(process), since: Instant::now(), images });
+    let is_question =
+        request.call.name == "execveat" && request.word(4) as i32 & AT_EXECVE_CHECK != 0;
+    if worker.shared.watches_executions && !is_question {
+        remember(worker, request.target.process()?, images)?;
     }
     Ok(proceed)
+}
+
+/// Remembers a process until its new program was looked at. Who cannot be remembered does not execute.
+fn remember(worker: &Worker, process: u32, images: Vec<(u64, u64)>) -> Result<(), Errno> {
+    let (_, program) = program_of(process)?;
+    let entry = Executing { stack: stack(process), since: Instant::now(), program, images };
+    let mut executing = worker.shared.executing.lock().unwrap_or_else(PoisonError::into_inner);
+    if executing.len() >= PROCESSES {
+        // Some ended without asking for anything.
+        executing.retain(|process, _| Path::new(&format!("/proc/{process}")).exists());
+    }
+    if executing.len() >= PROCESSES {
+        return Err(Errno::AGAIN);
+    }
+    executing.insert(process, entry);
+    Ok(())
+}
+
+/// What a process runs, with its device and inode.
+fn program_of(process: u32) -> Result<(OwnedFd, (u64, u64)), Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(CWD, format!("/proc/{process}/exe"), flags, Mode::empty())?;
+    let stat = rustix::fs::fstat(&fd)?;
+    Ok((fd, (stat.st_dev, stat.st_ino)))
 }
 
 /// Asks the law about a file and about all that the kernel opens to run it; returns them, by device and inode.
@@ -179,31 +202,29 @@ fn arguments(request: &Request<'_>) -> Vec<Box<[u8]>> {
 }
 
 impl Worker {
-    /// Ends a process that runs what the law denies, at the first call of its new program.
+    /// Ends a process that runs what the law denies, at the first call of its new program. What cannot be looked at is
+    /// ended too.
     pub(super) fn look_at_program(&mut self, target: Target<'_>) {
         let shared = std::sync::Arc::clone(&self.shared);
         let mut executing = shared.executing.lock().unwrap_or_else(PoisonError::into_inner);
-        if executing.is_empty() {
-            return;
-        }
         // The thread that executed leads the process then; until it does, others may ask.
         let Some(entry) = executing.get(&target.tid) else { return };
-        if stack(target.tid) == entry.stack && entry.since.elapsed() < PATIENCE {
+        let program = program_of(target.tid);
+        let is_old = program.as_ref().is_ok_and(|(_, now)| *now == entry.program);
+        if is_old && stack(target.tid) == entry.stack {
+            if entry.since.elapsed() > PATIENCE {
+                executing.remove(&target.tid);
+            }
             return;
         }
-        let images = executing.remove(&target.tid).map(|entry| entry.images).unwrap_or_default();
-        drop(executing);
-        let program = format!("/proc/{}/exe", target.tid);
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let Ok(fd) = rustix::fs::openat(CWD, program, flags, Mode::empty()) else { return };
-        let is_judged =
-            rustix::fs::fstat(&fd).is_ok_and(|stat| images.contains(&(stat.st_dev, stat.st_ino)));
-        let is_allowed = is_judged
-            || name_of(&fd)
-                .ok()
-                .flatten()
-                .is_some_and(|path| self.allows(&path, AccessSet::from(Access::Execute)));
-        if !is_allowed && target.is_waiting().is_ok() {
+        let is_allowed = program.is_ok_and(|(fd, now)| {
+            let named = || name_of(&fd).ok().flatten();
+            entry.images.contains(&now)
+                || named().is_some_and(|path| self.allows(&path, Access::Execute.into()))
+        });
+        if is_allowed {
+            executing.remove(&target.tid);
+        } else if target.is_waiting().is_ok() {
             let pid = i32::try_from(target.tid).ok().and_then(Pid::from_raw);
             if let Some(pid) = pid {
                 // It waits in this call, so its number is its own.
