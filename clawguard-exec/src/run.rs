@@ -169,6 +169,9 @@ fn tell(plan: &Plan, cli: &Cli) {
     for lint in plan.unfollowed_links().into_iter().chain(plan.alert_lints()) {
         report::line(&format!("warning: {}", lint.text));
     }
+    for remark in plan.policy().remarks() {
+        report::line(&format!("warning: {remark}"));
+    }
     // A supervisor tells apart what the kernel alone cannot.
     for denied in plan.denied_more().into_iter().filter(|_| !plan.is_supervised()) {
         report::line(&format!("denied{mode} although the policy may allow it: {denied}"));

@@ -5,11 +5,19 @@ use std::process::{Command, Stdio};
 use crate::attempt::Programs;
 use crate::support::World;
 
-/// `git`: commits in the workspace. `shell`: starts a login shell.
+/// `git`: commits in the workspace. `status`, `submodule`, `worktree`: asks git for the state of the workspace, of `m` in
+/// it, of `~/tree`. `shell`: starts a login shell.
 pub(crate) fn act(programs: &Programs, world: &World, what: &str) {
-    let words: &[&str] = match what {
-        "git" => &["git", "-c", "safe.directory=*", "commit", "-q", "--allow-empty", "-m", "owner"],
-        "shell" => &["bash", "-lic", "true"],
+    const STATUS: &[&str] = &["git", "-c", "safe.directory=*", "status"];
+    let (words, directory): (&[&str], &str) = match what {
+        "status" => (STATUS, "~/work"),
+        "submodule" => (STATUS, "~/work/m"),
+        "worktree" => (STATUS, "~/tree"),
+        "git" => (
+            &["git", "-c", "safe.directory=*", "commit", "-q", "--allow-empty", "-m", "owner"],
+            "~/work",
+        ),
+        "shell" => (&["bash", "-lic", "true"], "~/work"),
         other => panic!("the owner does not know how to {other}"),
     };
     let status = Command::new(programs.path("launch"))
@@ -18,7 +26,7 @@ pub(crate) fn act(programs: &Programs, world: &World, what: &str) {
         .arg(world.home())
         .args(["0", "0"])
         .args(words)
-        .current_dir(world.path("~/work"))
+        .current_dir(world.path(directory))
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("HOME", world.home())

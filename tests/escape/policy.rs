@@ -61,6 +61,19 @@ const INSIDE: &[&str] = &[
     "work/alias",
 ];
 
+/// What the default adds in the repository of the workspace.
+const TRUSTED: &[&str] = &[
+    "work/HEAD",
+    "work/m/.git",
+    "work/.git/modules/m/config",
+    "work/.git/modules/m/commondir",
+    "work/.git/modules/m/hooks",
+    "work/.git/worktrees/tree/commondir",
+    "work/.git/worktrees/tree/gitdir",
+    "work/.git/worktrees/tree/config.worktree",
+    "tree",
+];
+
 const RICH: &str = "allowed_paths: ['~/work', '~/work/locked/open', { path: '~/docs', access: r }, { path: '{root}/bin', access: rx }, { path: '~/blank.txt', access: rw }]
     blocked_paths: ['**/.env', '~/.*', '~/work/locked', '~/work/late', '~/work/late (deleted)', '~/work/late-directory', '~/work/alias', '~/work/box/inner/key', '~/work/pair/shut/key', '~/work/ghost/inner/key', { path: '~/work/fixed', access: w }, { path: '~/work/blind', access: r }, { path: '~/work/.git/{hooks,config,config.worktree,commondir}', access: w }]";
 
@@ -127,6 +140,7 @@ pub(crate) fn protection(name: &str) -> Protection {
         "default" => {
             let git = INSIDE.iter().filter(|path| path.starts_with("work/.git/"));
             protection.frozen.extend(git);
+            protection.frozen.extend(TRUSTED);
             protection.blind.extend([
                 "work/.env",
                 "work/.env.local",

@@ -72,7 +72,29 @@ const DIRECTORIES: &[&str] = &[
     "work/locked/names",
     ".local/state/clawguard",
     ".openclaw",
+    "work/m",
+    "work/.git/modules/m/objects",
+    "work/.git/modules/m/refs",
 ];
+
+/// A repository as git makes it, with a submodule `m` and the linked worktree `~/tree`.
+const REPOSITORY: &[(&str, &str)] = &[
+    ("work/.git/HEAD", "ref: refs/heads/main\n"),
+    ("work/.git/config", CONFIGURATION),
+    ("work/.git/modules/m/HEAD", "ref: refs/heads/main\n"),
+    (
+        "work/.git/modules/m/config",
+        "[core]\n\trepositoryformatversion = 0\n\tworktree = ../../../m\n",
+    ),
+    ("work/m/.git", "gitdir: ../.git/modules/m\n"),
+    ("work/.git/worktrees/tree/HEAD", "ref: refs/heads/tree\n"),
+    ("work/.git/worktrees/tree/commondir", "../..\n"),
+    ("work/.git/worktrees/tree/gitdir", "{home}/tree/.git\n"),
+    ("tree/.git", "gitdir: {home}/work/.git/worktrees/tree\n"),
+];
+
+const CONFIGURATION: &str =
+    "[core]\n\trepositoryformatversion = 0\n[user]\n\tname = o\n\temail = o@localhost\n";
 
 /// Links that somebody had planted before the start: (link, target).
 const LINKS: &[(&str, &str)] = &[
@@ -131,11 +153,9 @@ pub(crate) fn plant(programs: &Programs, user: User, policy: &str) -> (World, Ca
     world.write("~/.local/state/clawguard/journal.jsonl", "{\"before\":true}\n");
     world.chmod("~/.local/state/clawguard", 0o700);
     world.chmod("~/.local/state/clawguard/journal.jsonl", 0o600);
-    world.write("~/work/.git/HEAD", "ref: refs/heads/main\n");
-    world.write(
-        "~/work/.git/config",
-        "[core]\n\trepositoryformatversion = 0\n[user]\n\tname = o\n\temail = o@localhost\n",
-    );
+    for (path, text) in REPOSITORY {
+        world.write(&format!("~/{path}"), world.text(text));
+    }
     world.write("~/work/run", "#!/bin/sh\necho neighbour\n");
     world.chmod("~/work/run", 0o755);
     note(&world, &mut canaries, policy);

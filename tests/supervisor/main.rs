@@ -11,6 +11,7 @@ mod compiled;
 mod differ;
 mod entries;
 mod execution;
+mod git;
 mod init;
 mod journal;
 mod links;

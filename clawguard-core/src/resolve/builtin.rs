@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::host::Host;
 use super::links::Links;
-use super::repository;
+use super::repository::Repository;
 use crate::access::{Access, AccessSet};
 use crate::path::AbsPath;
 use crate::policy::{
-    Effect, Mistake, MistakeKind, Origin, Pattern, Place, Policy, Rule, Temporary,
+    Component, Effect, Mistake, MistakeKind, Origin, Pattern, Place, Policy, Rule, Temporary,
 };
 
 /// Blocked by the default, with their accesses. Writing a `.env` stays possible, so that `git clone` and
@@ -25,27 +25,28 @@ const DEFAULT_BLOCKS: [(&str, &[Access]); 3] = [
 ];
 
 impl Policy {
-    /// What the built-in default blocks on every host: patterns as a policy file has them, and their accesses. Its
-    /// blocks in the repository of the working directory are [`Policy::trusted_git_files`].
+    /// What the built-in default blocks on every host: patterns as a policy file has them, and their accesses. What it
+    /// does in the repository of the working directory is [`Repository::of`].
     pub fn default_blocks() -> impl Iterator<Item = (&'static str, AccessSet)> {
         let set = |accesses: &[Access]| accesses.iter().copied().collect();
         DEFAULT_BLOCKS.into_iter().map(move |(text, accesses)| (text, set(accesses)))
     }
-
-    /// What a git repository that holds `directory` would make its owner's next git command run or trust: the hooks and
-    /// the configuration, which the built-in default lets nobody change. Nothing outside a repository.
-    #[must_use]
-    pub fn trusted_git_files(directory: &AbsPath) -> Vec<AbsPath> {
-        repository::trusted_files(directory)
-    }
 }
 
-/// The rules of the built-in default; `has_allowed` when the command line names what is allowed instead of the
+/// The built-in default on a host.
+#[derive(Default)]
+pub(super) struct Default {
+    pub(super) rules: Vec<Rule>,
+    pub(super) remarks: Vec<String>,
+}
+
+/// The rules of the built-in default; `own` are those of the command line, whose allowed paths take the place of the
 /// working directory.
-pub(super) fn default_rules(host: &Host, has_allowed: bool) -> Result<Vec<Rule>, Mistake> {
+pub(super) fn default(host: &Host, own: &[Rule]) -> Result<Default, Mistake> {
     let origin = Origin::BuiltIn { part: Origin::DEFAULT };
     let mut rules = Vec::new();
-    if !has_allowed {
+    let named = workspaces(own, host);
+    if named.is_none() {
         if let Some(reason) = unfit(host, &host.cwd) {
             let kind = MistakeKind::Workspace { directory: host.cwd.to_string(), reason };
             return Err(Mistake { origin, kind });
@@ -65,13 +66,67 @@ pub(super) fn default_rules(host: &Host, has_allowed: bool) -> Result<Vec<Rule>,
         let pattern = parse(text, &origin)?;
         rules.push(Rule { pattern, effect: Effect::Blocked, access, origin: origin.clone() });
     }
-    rules.extend(Policy::trusted_git_files(&host.cwd).iter().map(|path| Rule {
+    let workspaces = named.as_deref().unwrap_or(std::slice::from_ref(&host.cwd));
+    let mut remarks = Vec::new();
+    for workspace in workspaces.iter().chain(named.as_ref().map(|_| &host.cwd)) {
+        let repository = Repository::of(workspace, workspaces, host);
+        rules.extend(trusted(&repository, &origin));
+        if named.is_none() {
+            rules.extend(granted(&repository, &origin));
+            remarks.extend(repository.remarks);
+        }
+    }
+    Ok(Default { rules, remarks })
+}
+
+/// The directories that rules of the command line allow for writing, by their real paths; none if nothing is allowed
+/// there.
+fn workspaces(own: &[Rule], host: &Host) -> Option<Vec<AbsPath>> {
+    let mut allowed = own.iter().filter(|rule| rule.effect == Effect::Allowed).peekable();
+    allowed.peek()?;
+    let writable = allowed.filter(|rule| rule.access.contains(Access::Write));
+    let alternatives = writable
+        .filter_map(|rule| rule.pattern.components(host).ok())
+        .flatten()
+        .collect::<Vec<_>>();
+    let paths = alternatives.iter().map(|alternative| {
+        let names = alternative.components.iter().map_while(Component::literal);
+        let front = names.fold(AbsPath::root(), |path, name| path.join(name));
+        Links::default().follow_all(&front)
+    });
+    Some(paths.collect())
+}
+
+fn trusted<'a>(repository: &'a Repository, origin: &'a Origin) -> impl Iterator<Item = Rule> + 'a {
+    repository.trusted.iter().map(|path| Rule {
         pattern: Pattern::literal(path),
         effect: Effect::Blocked,
         access: Access::Write.into(),
         origin: origin.clone(),
-    }));
-    Ok(rules)
+    })
+}
+
+/// What git needs beside the working directory. None of it is exact, so that a block of the user's goes first.
+fn granted(repository: &Repository, origin: &Origin) -> Vec<Rule> {
+    let rule = |text: Vec<u8>, access: AccessSet| {
+        let pattern = Pattern::parse(&text, Place::File).ok()?;
+        Some(Rule { pattern, effect: Effect::Allowed, access, origin: origin.clone() })
+    };
+    let trees = repository.directories.iter().map(|path| {
+        let text = [Pattern::spell(path).as_slice(), b"/**"].concat();
+        rule(text, AccessSet::ALL)
+    });
+    let files = repository.readable.iter().map(|path| {
+        let mut text = Pattern::spell(path);
+        if path.as_path().is_dir() {
+            text.extend(b"/**");
+        } else {
+            let last = text.pop().map(|last| [b'[', last, b']']);
+            text.extend(last.into_iter().flatten());
+        }
+        rule(text, Access::Read.into())
+    });
+    trees.chain(files).flatten().collect()
 }
 
 fn parse(text: &str, origin: &Origin) -> Result<Pattern, Mistake> {

@@ -27,6 +27,7 @@ pub use self::host::{Host, HostError};
 pub(crate) use self::links::AtFront;
 pub use self::links::Links;
 use self::program::Found;
+pub use self::repository::{GitSetting, Repository};
 use self::resolver::Resolver;
 pub(crate) use self::spell::Spelled;
 use crate::decide::{Decider, Law, RuleId, Verdict};
@@ -53,6 +54,7 @@ pub struct ResolvedPolicy {
     pub(crate) name: Option<Arc<Path>>,
     pub(crate) uid: u32,
     presets: Vec<&'static str>,
+    remarks: Vec<String>,
     command: Option<Found>,
 }
 
@@ -115,6 +117,12 @@ impl ResolvedPolicy {
     /// The directories that are made before the start, the private temporary one apart.
     pub fn create(&self) -> impl Iterator<Item = &AbsPath> {
         self.create.iter().chain(&self.preset_create)
+    }
+
+    /// What every start should say of the built-in default where it stands, one sentence each.
+    #[must_use]
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// What changes in the command's environment.

@@ -41,16 +41,20 @@ pub(super) struct Resolver {
     presets: Vec<Preset>,
     /// What is wrong so far: everything that can be found is reported together.
     mistakes: Vec<Mistake>,
+    /// What every start should say of the built-in default.
+    remarks: Vec<String>,
 }
 
 impl Resolver {
     pub(super) fn new(policy: Policy, host: &Host) -> Result<Resolver, PolicyError> {
         let mut rules = policy.rules.clone();
-        let mut mistakes = Vec::new();
+        let (mut mistakes, mut remarks) = (Vec::new(), Vec::new());
         if policy.file.is_none() {
-            let has_allowed = rules.iter().any(|rule| rule.effect == Effect::Allowed);
-            match builtin::default_rules(host, has_allowed) {
-                Ok(default) => rules.extend(default),
+            match builtin::default(host, &rules) {
+                Ok(default) => {
+                    rules.extend(default.rules);
+                    remarks = default.remarks;
+                }
                 Err(mistake) => mistakes.push(mistake),
             }
         }
@@ -60,7 +64,8 @@ impl Resolver {
         }
         rules.extend(builtin::temporary_rules(&host, policy.temporary));
         let links = Links::default();
-        let mut resolver = Resolver { policy, host, links, rules, presets: Vec::new(), mistakes };
+        let presets = Vec::new();
+        let mut resolver = Resolver { policy, host, links, rules, presets, mistakes, remarks };
         resolver.named_presets()?;
         Ok(resolver)
     }
@@ -95,6 +100,7 @@ impl Resolver {
             uid: self.host.uid,
             presets: self.presets.iter().map(|preset| preset.name).collect(),
             rules: self.rules,
+            remarks: self.remarks,
             command: program.command,
         })
     }

@@ -144,7 +144,12 @@ fn allowed(machine: &Machine) -> Vec<Line> {
         };
         Line { pattern, access: AccessSet::ALL, why }
     };
-    lines.map(line).collect()
+    let beside = machine.git_beside.iter().map(|(path, access)| Line {
+        pattern: names::pattern(path, &machine.home),
+        access: *access,
+        why: "git in a workspace needs it".to_owned(),
+    });
+    lines.map(line).chain(beside).collect()
 }
 
 /// The lines for secrets that `~/.*` does not cover, here or where a link leads.

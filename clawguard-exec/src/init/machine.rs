@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 
 use clawguard_core::{
     AbsPath, Access, AccessSet, Decider, Host, JournalPlace, Links, Origin, Pattern, Place, Policy,
+    Repository,
 };
 
 use super::InitArguments;
@@ -38,6 +39,8 @@ pub(super) struct Machine {
     pub(super) secrets: Vec<Present>,
     pub(super) dotenv: Dotenv,
     pub(super) git: Vec<AbsPath>,
+    /// Git directories outside of the workspaces that belong to them, and files that git reads above.
+    pub(super) git_beside: Vec<(AbsPath, AccessSet)>,
     pub(super) remarks: Vec<String>,
 }
 
@@ -60,9 +63,17 @@ impl Machine {
             workspaces.iter().filter(|one| one.exists()).map(|one| one.path.clone()).collect();
         let blocks: Vec<Block> = default_blocks().collect();
         let dotenv = dotenv::search(&there, &mut decider(host, &blocks)?);
-        let mut git: Vec<AbsPath> = there.iter().flat_map(Policy::trusted_git_files).collect();
+        let repositories: Vec<Repository> =
+            there.iter().map(|one| Repository::of(one, &there, host)).collect();
+        let mut git: Vec<AbsPath> =
+            repositories.iter().flat_map(|one| one.trusted.iter().cloned()).collect();
         git.sort();
         git.dedup();
+        let git_beside = beside(&repositories, &there);
+        let remarks = remarks
+            .into_iter()
+            .chain(repositories.into_iter().flat_map(|one| one.remarks))
+            .collect();
         let here = |names: &'static [&'static str]| {
             names.iter().find(|name| host.find_command(OsStr::new(name)).is_some())
         };
@@ -77,6 +88,7 @@ impl Machine {
             secrets: known::present(host),
             dotenv,
             git,
+            git_beside,
             remarks,
         })
     }
@@ -94,6 +106,20 @@ impl Machine {
             |found: &&FoundAgent| found.state.iter().any(|state| path.starts_with(state));
         self.agents.iter().find(is_within)
     }
+}
+
+/// What git in the workspaces needs outside of them.
+fn beside(repositories: &[Repository], workspaces: &[AbsPath]) -> Vec<(AbsPath, AccessSet)> {
+    let each = |one: &Repository| {
+        let directories = one.directories.iter().map(|path| (path.clone(), AccessSet::ALL));
+        let files = one.readable.iter().map(|path| (path.clone(), Access::Read.into()));
+        directories.chain(files).collect::<Vec<_>>()
+    };
+    let is_outside =
+        |path: &AbsPath| !workspaces.iter().any(|workspace| path.starts_with(workspace));
+    let all: std::collections::BTreeMap<AbsPath, AccessSet> =
+        repositories.iter().flat_map(each).filter(|(path, _)| is_outside(path)).collect();
+    all.into_iter().collect()
 }
 
 /// Those that were named; else those with a program, and apart from them those that only left their state.

@@ -229,6 +229,89 @@ ATTEMPT(git_directory_becomes_a_file, .expect = "EXDEV|EACCES|EISDIR", .policy =
     neighbour(rename("g", "g2"));
 }
 
+/* By which git, when it is next asked for the state of the working tree `tree`, runs something. */
+static const char *fsmonitor(const char *tree)
+{
+    return text("[core]\n\trepositoryformatversion = 0\n\tworktree = %s\n\tfsmonitor = \": > %s; false\"\n", path(tree),
+                path("pwned"));
+}
+
+/* A bare repository in a directory, without its HEAD. */
+static void plant(const char *directory, const char *tree)
+{
+    mkdir(directory, 0755);
+    MUST(mkdir(text("%s/objects", directory), 0755));
+    MUST(mkdir(text("%s/refs", directory), 0755));
+    make_file(text("%s/config", directory), fsmonitor(tree));
+}
+
+/* git looks beside an invalid `.git` whether the working tree itself is a repository. */
+ATTEMPT(git_repository_planted_beside_one_made_invalid, .expect = "EACCES", .policy = "default", .after = "status")
+{
+    plant(".", "work");
+    MUST(rename(".git/HEAD", ".git/away"));
+    make_file("head", "ref: refs/heads/main\n");
+    report(link("head", "HEAD"));
+    report(rename("head", "HEAD"));
+    report(symlink(".git/away", "HEAD"));
+    int fd = (int)report(open("HEAD", O_WRONLY | O_CREAT, 0644));
+    if (fd >= 0)
+        dprintf(fd, "ref: refs/heads/main\n");
+    neighbour(rename(".git/away", ".git/HEAD2"));
+}
+
+ATTEMPT(git_submodule_configured, .expect = "EACCES|EXDEV", .policy = "default", .after = "submodule")
+{
+    int fd = (int)report(open(".git/modules/m/config", O_WRONLY | O_TRUNC));
+    if (fd >= 0)
+        dprintf(fd, "%s", fsmonitor("work/m"));
+    make_file("config", fsmonitor("work/m"));
+    report(rename("config", ".git/modules/m/config"));
+    MUST(mkdir("modules", 0755));
+    plant("modules/m", "work/m");
+    make_file("modules/m/HEAD", "ref: refs/heads/main\n");
+    report(rename(".git/modules", "old"));
+    report(renameat2(AT_FDCWD, "modules", AT_FDCWD, ".git/modules", RENAME_EXCHANGE));
+    report(renameat2(AT_FDCWD, "modules/m", AT_FDCWD, ".git/modules/m", RENAME_EXCHANGE));
+    neighbour(open(".git/modules/m/index.lock", O_WRONLY | O_CREAT, 0644));
+}
+
+ATTEMPT(git_submodule_led_elsewhere, .expect = "EACCES|EXDEV", .policy = "default", .after = "submodule")
+{
+    plant("g", "work/m");
+    make_file("g/HEAD", "ref: refs/heads/main\n");
+    int fd = (int)report(open("m/.git", O_WRONLY | O_TRUNC));
+    if (fd >= 0)
+        dprintf(fd, "gitdir: ../g\n");
+    make_file("pointer", "gitdir: ../g\n");
+    report(rename("pointer", "m/.git"));
+    MUST(mkdir("n", 0755));
+    make_file("n/.git", "gitdir: ../g\n");
+    report(renameat2(AT_FDCWD, "n", AT_FDCWD, "m", RENAME_EXCHANGE));
+    fd = (int)report(open(".git/modules/m/commondir", O_WRONLY | O_CREAT, 0644));
+    if (fd >= 0)
+        dprintf(fd, "../../../g\n");
+    neighbour(open("m/file", O_WRONLY | O_CREAT, 0644));
+}
+
+ATTEMPT(git_worktree_led_elsewhere, .expect = "EACCES|EXDEV", .policy = "default", .after = "worktree")
+{
+    plant("g", "tree");
+    make_file("g/HEAD", "ref: refs/heads/main\n");
+    int fd = (int)report(open(".git/worktrees/tree/commondir", O_WRONLY | O_TRUNC));
+    if (fd >= 0)
+        dprintf(fd, "%s\n", path("work/g"));
+    make_file("common", text("%s\n", path("work/g")));
+    report(rename("common", ".git/worktrees/tree/commondir"));
+    MUST(mkdir("fake", 0755));
+    make_file("fake/commondir", text("%s\n", path("work/g")));
+    make_file("fake/HEAD", "ref: refs/heads/tree\n");
+    report(renameat2(AT_FDCWD, "fake", AT_FDCWD, ".git/worktrees/tree", RENAME_EXCHANGE));
+    MUST(symlink("../../fake", "link"));
+    report(renameat2(AT_FDCWD, "link", AT_FDCWD, ".git/worktrees/tree", RENAME_EXCHANGE));
+    neighbour(mkdir(".git/worktrees/new", 0755));
+}
+
 ATTEMPT(git_configuration_of_the_owner, .expect = "EACCES", .after = "git")
 {
     MUST(mkdir("hooks", 0755));
