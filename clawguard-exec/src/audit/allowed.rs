@@ -11,6 +11,7 @@ use clawguard_core::{AbsPath, Access, Origin};
 use rustix::fs::FileType;
 
 use super::finding::{Finding, Severity};
+use super::git;
 use super::id::Id;
 use super::law::View;
 use super::links::{Names, mounts};
@@ -68,6 +69,7 @@ pub(crate) fn check(machine: &Machine, views: &mut [View], processes: &Processes
                 FileType::RegularFile => {
                     let is_read = view.allows(entry.path, Access::Read).is_some();
                     names.see(entry, is_read);
+                    findings.extend(git::check(entry, view));
                     if is_read && !is_others {
                         findings.extend(secret(entry, view, secrets.as_mut()));
                     }

@@ -12,6 +12,7 @@ pub(crate) enum Id {
     AgentExposed,
     AgentUnconfined,
     GatewayExposed,
+    GitRuns,
     HardLinkOut,
     HomeOfAnother,
     JournalMode,

@@ -8,6 +8,7 @@ mod allowed;
 mod confined;
 mod finding;
 mod fix;
+mod git;
 mod id;
 mod kernel;
 mod law;

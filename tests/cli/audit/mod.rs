@@ -4,6 +4,7 @@
 
 mod agents;
 mod fix;
+mod git;
 mod output;
 mod places;
 mod policy;
