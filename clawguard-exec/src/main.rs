@@ -34,11 +34,31 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use rustix::process::{Resource, getrlimit};
 
 use crate::cli::{Cli, Task};
 use crate::exit::Exit;
 
+/// Kibibytes of stack that every task has enough of, also in a build that is not optimised. With less the process would
+/// abort somewhere on its way.
+const STACK: u64 = 512;
+
 fn main() -> ExitCode {
+    let limit = getrlimit(Resource::Stack).current.map(|bytes| bytes / 1024);
+    match limit.filter(|limit| *limit < STACK) {
+        None => start(),
+        Some(limit) => {
+            report::line(&format!(
+                "the limit on the stack is {limit} KiB and clawguard-exec needs {STACK}: run `ulimit -s {STACK}` first"
+            ));
+            Exit::Ours.into()
+        }
+    }
+}
+
+/// A function of its own, so that its variables are on the stack only when there is one.
+#[inline(never)]
+fn start() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // `--help` and `--version` are answers on stdout; a mistake is ours, so it is 125 like any other.

@@ -208,3 +208,16 @@ fn a_second_clawguard_is_refused_even_when_the_target_hides_the_first() {
     assert_eq!(ran.stdout, "125\n", "{ran:#?}");
     assert!(!world.has("~/work/started"));
 }
+
+#[test]
+fn a_stack_that_is_too_small_is_named_and_one_that_is_large_enough_reaches_the_command() {
+    let world = world();
+    for small in ["64", "511"] {
+        let ran = world.confined().after(&format!("ulimit -s {small}")).command(["true"]).ends(125);
+        let says = format!("the limit on the stack is {small} KiB");
+        ran.says([says.as_str(), "run `ulimit -s 512` first"]);
+    }
+    let script = ["sh", "-c", "ulimit -s; mkdir d; cat note; rmdir d"];
+    let ran = world.confined().after("ulimit -s 512").command(script).works();
+    assert_eq!(ran.stdout, "512\nnote\n");
+}
