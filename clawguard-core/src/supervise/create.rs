@@ -30,9 +30,6 @@ pub(super) fn unnamed(
     base: Base,
     path: &[u8],
 ) -> Answered {
-    if how.has(libc::O_CREAT) || !how.access().contains(Access::Write) {
-        return Err(Errno::INVAL);
-    }
     let ways = &worker.shared.ways;
     let directory = if how.is_restricted() {
         pin_restricted(ways, request, how, base, path)?
@@ -54,9 +51,6 @@ pub(super) fn open(
     base: Base,
     path: &[u8],
 ) -> Answered {
-    if how.has(libc::O_DIRECTORY) {
-        return Err(Errno::INVAL);
-    }
     if !how.has(libc::O_EXCL) && !path.ends_with(b"/") {
         // Most files that may be made are there already.
         match existing(worker, request, how, base, path) {

@@ -26,6 +26,13 @@ const VALID: OFlags = OFlags::from_bits_retain(0o37_777_703);
 /// The permissions that a mode may have (`S_IALLUGO`).
 const MODES: u64 = 0o7777;
 
+/// `__O_TMPFILE` of asm-generic/fcntl.h: O_TMPFILE without O_DIRECTORY.
+const NAMELESS: u32 = 0o20_000_000;
+
+/// `O_PATH_FLAGS` of fs/open.c.
+const OF_PATH: OFlags =
+    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
 /// Bytes of `struct open_how`, and of the page beyond which the kernel reads none.
 const OPEN_HOW: u64 = 24;
 const MOST_OPEN_HOW: u64 = 4096;
@@ -56,6 +63,29 @@ impl How {
             access = access.with(Access::Write);
         }
         access
+    }
+
+    /// The flags that go together, in the order of build_open_flags (fs/open.c), before anything is looked up.
+    fn check(&self) -> Result<(), Errno> {
+        let nameless = self.flags.bits() & NAMELESS != 0;
+        let modes = if self.has(libc::O_CREAT) || nameless { MODES } else { 0 };
+        let opens = self.flags.bits() as i32 & libc::O_ACCMODE;
+        let is_wrong = !VALID.contains(self.flags)
+            || !ways_known().contains(self.resolve)
+            || self.resolve.contains(ResolveFlags::BENEATH | ResolveFlags::IN_ROOT)
+            || u64::from(self.mode.bits()) & !modes != 0
+            || self.has(libc::O_CREAT | libc::O_DIRECTORY)
+            || nameless && (!self.has(libc::O_DIRECTORY) || opens == libc::O_RDONLY)
+            || self.has(libc::O_PATH) && !OF_PATH.contains(self.flags);
+        if is_wrong {
+            return Err(Errno::INVAL);
+        }
+        // What may have to be made or cut is not answered from what is known already.
+        let changes = self.has(libc::O_CREAT) || self.has(libc::O_TRUNC) || nameless;
+        if self.resolve.bits() & RESOLVE_CACHED != 0 && changes {
+            return Err(Errno::AGAIN);
+        }
+        Ok(())
     }
 
     fn on_exec(&self) -> OnExec {
@@ -114,6 +144,7 @@ pub(super) fn open(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let judged = request.judged()?;
     let object = judged.objects.first().ok_or(Errno::NOSYS)?;
     let how = how(request, object.need)?;
+    how.check()?;
     let (base, address) = match object.place {
         Place::Path { path, .. } => (Base::WorkingDirectory, path),
         Place::At { dirfd, path, .. } => {
@@ -122,10 +153,6 @@ pub(super) fn open(worker: &mut Worker, request: &Request<'_>) -> Answered {
         Place::Descriptor(_) | Place::Address { .. } => return Err(Errno::NOSYS),
     };
     if how.has(libc::O_PATH) {
-        let known = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-        if how.flags.bits() & !(known as u32) != 0 {
-            return Err(Errno::INVAL);
-        }
         // Only openat2 comes here: an O_PATH descriptor cannot be handed over, and its flags are no proof.
         let proof = worker.shared.floor.open_with_flags_in_memory();
         return proof.map(Answer::Continue).ok_or(Errno::NOSYS);
@@ -217,17 +244,11 @@ fn open_how(request: &Request<'_>, address: u64, size: u64) -> Result<How, Errno
         return Err(Errno::TOOBIG);
     }
     let narrow = |wide: u64| u32::try_from(wide).map_err(|_| Errno::INVAL);
-    let how = How {
+    Ok(How {
         flags: OFlags::from_bits_retain(narrow(word(0))?),
         mode: Mode::from_bits_retain(narrow(word(1))?),
         resolve: ResolveFlags::from_bits_retain(word(2)),
-    };
-    let makes = how.has(libc::O_CREAT) || how.has(libc::O_TMPFILE);
-    let modes = if makes { MODES } else { 0 };
-    if u64::from(how.mode.bits()) & !modes != 0 || !VALID.contains(how.flags) {
-        return Err(Errno::INVAL);
-    }
-    Ok(how)
+    })
 }
 
 /// Opens what exists.
@@ -408,6 +429,16 @@ fn restricted(
 /// `RESOLVE_CACHED` of linux/openat2.h.
 const RESOLVE_CACHED: u64 = 0x20;
 
+/// The rules for the way that the kernel knows.
+fn ways_known() -> ResolveFlags {
+    ResolveFlags::NO_XDEV
+        | ResolveFlags::NO_MAGICLINKS
+        | ResolveFlags::NO_SYMLINKS
+        | ResolveFlags::BENEATH
+        | ResolveFlags::IN_ROOT
+        | ResolveFlags::from_bits_retain(RESOLVE_CACHED)
+}
+
 pub(super) fn pin_restricted(
     ways: &Ways,
     request: &Request<'_>,
@@ -415,17 +446,6 @@ pub(super) fn pin_restricted(
     base: Base,
     path: &[u8],
 ) -> Result<Pinned, Errno> {
-    let known = ResolveFlags::NO_XDEV
-        | ResolveFlags::NO_MAGICLINKS
-        | ResolveFlags::NO_SYMLINKS
-        | ResolveFlags::BENEATH
-        | ResolveFlags::IN_ROOT
-        | ResolveFlags::from_bits_retain(RESOLVE_CACHED);
-    if !known.contains(how.resolve)
-        || how.resolve.contains(ResolveFlags::BENEATH | ResolveFlags::IN_ROOT)
-    {
-        return Err(Errno::INVAL);
-    }
     let from = request.target.directory(base)?;
     let kept = OFlags::NOFOLLOW | OFlags::DIRECTORY;
     let flags = OFlags::PATH | OFlags::CLOEXEC | how.flags.intersection(kept);
