@@ -15,9 +15,6 @@ use crate::access::{Access, AccessSet};
 /// `utime`, `utimes`, `futimesat`, `utimensat`.
 pub(super) fn times(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let target = request.target;
-    if request.call.name == "utimensat" {
-        request.only_flags(3, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH)?;
-    }
     let address = match request.call.name {
         "utime" | "utimes" => request.arguments[1],
         _ => request.arguments[2],
@@ -44,6 +41,9 @@ pub(super) fn times(worker: &mut Worker, request: &Request<'_>) -> Answered {
     if times.iter().all(|time| time.tv_nsec == libc::UTIME_OMIT) {
         // Nothing changes, and the kernel does not even look (fs/utimes.c).
         return Ok(Answer::Value(0));
+    }
+    if request.call.name == "utimensat" {
+        request.only_flags(3, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH)?;
     }
     let object = changeable(worker, request)?;
     let [last_access, last_modification] = times;
