@@ -2,6 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+use std::sync::OnceLock;
+
+use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use super::lookup::Follow;
@@ -61,11 +64,27 @@ impl Request<'_> {
                 self.path(base, path, last)
             }
             Place::Descriptor(index) => {
-                let number = self.word(usize::from(index)) as i32;
-                Ok(Named::Itself { base: Base::Descriptor(number), by: By::Number })
+                let argument = self.arguments[usize::from(index)];
+                let base = match Base::from_argument(argument) {
+                    Base::WorkingDirectory if !self.takes_working_directory() => {
+                        Base::Descriptor(libc::AT_FDCWD)
+                    }
+                    base => base,
+                };
+                Ok(Named::Itself { base, by: By::Number })
             }
             Place::Address { .. } => Err(Errno::NOSYS),
         }
+    }
+
+    /// Since Linux 6.13, two calls that want a descriptor take AT_FDCWD for the working directory (fs/xattr.c).
+    fn takes_working_directory(&self) -> bool {
+        static TAKES: OnceLock<bool> = OnceLock::new();
+        let asked = || {
+            let answer = rustix::fs::fgetxattr(CWD, c"user.none", &mut [0u8; 1][..]);
+            answer != Err(Errno::BADF)
+        };
+        matches!(self.call.name, "fgetxattr" | "fsetxattr") && *TAKES.get_or_init(asked)
     }
 
     fn path(&self, base: Base, index: u8, last: Last) -> Result<Named, Errno> {
