@@ -29,27 +29,28 @@ impl Memory {
         })
     }
 
-    /// Writes all of `bytes`, or fails with EFAULT as the kernel does.
+    /// Writes all of `bytes`, or what can be written before the first that cannot, and fails with EFAULT then, as the
+    /// kernel does.
     pub(super) fn write(&self, address: u64, bytes: &[u8]) -> Result<(), Errno> {
         let end = address.checked_add(bytes.len() as u64).ok_or(Errno::FAULT)?;
-        if !self.may_write(address, end) {
-            return Err(Errno::FAULT);
-        }
-        self.bytes.write_all_at(bytes, address).map_err(|_| Errno::FAULT)
+        let reached = self.writable_until(address, end);
+        let some = usize::try_from(reached - address).map_err(|_| Errno::FAULT)?;
+        self.bytes.write_all_at(&bytes[..some], address).map_err(|_| Errno::FAULT)?;
+        if reached == end { Ok(()) } else { Err(Errno::FAULT) }
     }
 
-    /// Is all of it mapped for writing? The maps are in order.
-    fn may_write(&self, mut address: u64, end: u64) -> bool {
+    /// How far it is mapped for writing, `end` at most. The maps are in order.
+    fn writable_until(&self, mut address: u64, end: u64) -> u64 {
         for line in BufReader::new(&self.maps).split(b'\n').map_while(Result::ok) {
             let Some((first, behind)) = writable(&line) else { continue };
             if (first..behind).contains(&address) {
                 address = behind;
             }
             if address >= end {
-                return true;
+                return end;
             }
         }
-        false
+        address
     }
 }
 
