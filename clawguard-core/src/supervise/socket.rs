@@ -276,6 +276,8 @@ fn bind_to_path(worker: &mut Worker, request: &Request<'_>, bytes: &[u8], path: 
         // The last component alone: `bind` follows no link there.
         let mut last = (libc::AF_UNIX as u16).to_ne_bytes().to_vec();
         last.extend_from_slice(entry.last.as_bytes_with_nul());
+        // The longest name ends without a NUL byte (unix(7)).
+        last.truncate(PATH + MOST_PATH);
         worker.with_umask(request.target, || bind(Some(&entry.parent), &last))
     };
     rustix::process::chdir(c"/")?;
