@@ -10,7 +10,7 @@ enum argument {
         ARGV, ENVP, PRCTL_OPTION, PRCTL_VALUE,
     TERMINAL_FD, TERMINAL_REQUEST, TERMINAL_FLAGS, SELF, POLICY, SCHED_PARAM, SCHED_ATTR, SCHED_ATTR_FLAGS,
         CPU_SIZE, CPU_MASK, RESOURCE, NEW_LIMIT, OLD_LIMIT,
-    WHICH_PRIORITY, SELF_PRIORITY, PRIORITY, WHICH_IO, IO_PRIORITY,
+    WHICH_PRIORITY, SELF_PRIORITY, PRIORITY, WHICH_IO, IO_PRIORITY, GROUP,
 };
 
 /* What a call gives when it succeeds. */
@@ -90,6 +90,7 @@ static const struct call {
     { "sched_setattr", SYS_sched_setattr, { SELF, SCHED_ATTR, SCHED_ATTR_FLAGS }, 0 },
     { "prlimit64", SYS_prlimit64, { SELF, RESOURCE, NEW_LIMIT, OLD_LIMIT }, 0 },
     { "setpriority", SYS_setpriority, { WHICH_PRIORITY, SELF_PRIORITY, PRIORITY }, 0 },
+    { "setpgid", SYS_setpgid, { SELF, GROUP }, 0 },
     { "ioprio_set", SYS_ioprio_set, { WHICH_IO, SELF, IO_PRIORITY }, 0 },
 };
 
@@ -194,6 +195,14 @@ static int shape_of(enum argument kind, int place, int shape, long *value, char 
             return 0;
         strcpy(label, WHO[shape]);
         *value = (long[]){ 0, getpid(), (1L << 32) | getpid(), -1, 1 << 22 }[shape];
+        return 1;
+    }
+    case GROUP: {
+        static const char *const WHOSE[] = { "0", "self", "parents", "high-self", "-1", "nobody" };
+        if (shape >= 6)
+            return 0;
+        strcpy(label, WHOSE[shape]);
+        *value = (long[]){ 0, getpid(), getpgid(getppid()), (1L << 32) | getpid(), -1, 1 << 22 }[shape];
         return 1;
     }
     case POLICY: NUMBERS(SCHED_OTHER, SCHED_BATCH, SCHED_IDLE, SCHED_FIFO, SCHED_RR, 6, 7, 99, -1, 0x40000000,

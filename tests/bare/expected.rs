@@ -80,7 +80,7 @@ pub(crate) const EXPECTED: &[Row] = &[
         "Objects without a name",
     ),
     row(&["socket", "socketpair"], &["(0x1,0x3,"], "", "EACCES", "Unix datagram sockets"),
-    trace(&["bind"], &["dlink/new"], "name=1/", "Where a socket was bound"),
+    trace(&["bind"], &[], "name=1/", "Where a socket was bound"),
     trace(&["execve", "execveat"], &[], "", "Programs are read before they run"),
     row(&["prctl"], &["(0x15,"], "0", "2", "Programs are read before they run"),
     row(SCHEDULING, &[], "E", "EPERM", "Other processes"),

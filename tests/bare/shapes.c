@@ -221,6 +221,8 @@ static void make(const struct call *call, const struct chosen chosen[2])
         sprintf(report->outcome + strlen(report->outcome), " policy=%d nice=%d io=%ld", sched_getscheduler(0),
             getpriority(PRIO_PROCESS, 0),
                 syscall(SYS_ioprio_get, 1, 0));
+    if (strcmp(call->name, "setpgid") == 0)
+        strcat(report->outcome, getpgrp() == getpid() ? " group=own" : " group=parents");
     if (!report->has_tree && !is_as_before()) {
         report->has_tree = 1;
         whole(report->tree);
