@@ -11,7 +11,13 @@ fn a_variable_of_the_environment_is_not_taken_for_what_presets_find() {
         world.policy("allowed_paths: ['~/work']\nblocked_paths: ['~/.*']");
         let run = |script: &str| {
             let mut shim = world.confined().env("TERMINAL", world.path("~/.local/bin/kitty"));
-            for name in ["COMMAND_FILE", "COMMAND_MODULES", "NODE_BIN", "NODE_MODULES"] {
+            for name in [
+                "COMMAND_ENVIRONMENT",
+                "COMMAND_FILE",
+                "COMMAND_MODULES",
+                "NODE_BIN",
+                "NODE_MODULES",
+            ] {
                 shim = shim.env(name, world.path("~/.private"));
             }
             shim.command(["sh", "-c", &world.text(script)])

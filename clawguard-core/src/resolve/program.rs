@@ -38,6 +38,8 @@ pub(crate) struct Program {
     pub(crate) command: Option<Found>,
     /// The node binary that will run: of the command itself, of its first line, or of PATH.
     pub(crate) node: Option<Found>,
+    /// The `pyvenv.cfg` of the virtual environment that the command, or the program of its first line, is part of.
+    pub(crate) environment: Option<Found>,
 }
 
 impl Program {
@@ -50,13 +52,18 @@ impl Program {
             .find(|found| is_node(found))
             .cloned();
         let node = node.or_else(|| Program::without_command(host, links).node);
-        Program { command, node }
+        let environment = [command.as_ref(), interpreter.as_ref()]
+            .into_iter()
+            .flatten()
+            .find_map(|found| environment(found, host, links));
+        Program { command, node, environment }
     }
 
     /// What is left when the command could have been made up by the target: nothing that it says is believed, its
     /// first line included.
     pub(crate) fn without_command(host: &Host, links: &mut Links) -> Program {
-        Program { command: None, node: find(OsStr::new("node"), host, links).filter(is_node) }
+        let node = find(OsStr::new("node"), host, links).filter(is_node);
+        Program { command: None, node, environment: None }
     }
 
     /// The names that may select a preset: of the command as found, and of the file that it is.
@@ -70,6 +77,7 @@ impl Program {
         match name {
             "COMMAND_FILE" => self.command.as_ref().map(|command| command.real.clone()),
             "COMMAND_MODULES" => modules(&self.command.as_ref()?.real),
+            "COMMAND_ENVIRONMENT" => self.environment.as_ref()?.real.parent(),
             "NODE_BIN" => {
                 let directory = self.node.as_ref()?.real.parent()?;
                 // Volta's `node` is a shim that starts one of the versions beneath its own directory.
@@ -137,6 +145,23 @@ fn interpreter(command: &Found, host: &Host, links: &mut Links) -> Option<Found>
         program
     };
     find(OsStr::from_bytes(name), host, links)
+}
+
+/// The mark of a virtual environment of python, beside the directory that holds this program: as it was found, since
+/// the environment's own python is a link, or as it really is, since pipx links to the environment's programs.
+fn environment(program: &Found, host: &Host, links: &mut Links) -> Option<Found> {
+    [&program.path, &program.real].into_iter().find_map(|program| {
+        let directory = program.parent()?.parent()?;
+        let followed = links.follow(directory.as_bytes(), |_| true);
+        // One that is made of the whole home directory is not meant.
+        if host.home.as_ref().is_some_and(|home| home.starts_with(&followed.path)) {
+            return None;
+        }
+        let path = directory.join(b"pyvenv.cfg");
+        let real = followed.path.join(b"pyvenv.cfg");
+        let is_file = std::fs::symlink_metadata(&real).is_ok_and(|metadata| metadata.is_file());
+        is_file.then_some(Found { path, real, links: followed.links })
+    })
 }
 
 /// The outermost `node_modules` that holds a path.

@@ -200,6 +200,9 @@ impl Resolver {
         if program.node.as_ref().is_some_and(&mut is_made_up) {
             program.node = None;
         }
+        if program.environment.as_ref().is_some_and(&mut is_made_up) {
+            program.environment = None;
+        }
         Ok(program)
     }
 

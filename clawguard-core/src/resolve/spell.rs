@@ -46,8 +46,14 @@ impl Spelled {
 }
 
 /// The variables that only presets have, found from the command and its terminal.
-const FOUND: [&str; 5] =
-    ["COMMAND_FILE", "COMMAND_MODULES", "NODE_BIN", "NODE_MODULES", "TERMINAL"];
+const FOUND: [&str; 6] = [
+    "COMMAND_ENVIRONMENT",
+    "COMMAND_FILE",
+    "COMMAND_MODULES",
+    "NODE_BIN",
+    "NODE_MODULES",
+    "TERMINAL",
+];
 
 /// The host's variables and, for presets, those found from the command.
 struct Known<'a> {
