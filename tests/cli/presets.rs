@@ -2,8 +2,10 @@
 
 use crate::support::World;
 
-const SHIPPED: [&str; 10] =
-    ["system", "openclaw", "node", "python", "git", "cargo", "claude", "codex", "gemini", "aider"];
+const SHIPPED: [&str; 12] = [
+    "system", "openclaw", "node", "python", "git", "cargo", "go", "claude", "codex", "gemini",
+    "opencode", "aider",
+];
 
 #[test]
 fn every_shipped_preset_is_listed_with_its_purpose() {

@@ -7,6 +7,7 @@
 mod alerts;
 mod answers;
 mod attributes;
+mod caches;
 mod compiled;
 mod differ;
 mod entries;

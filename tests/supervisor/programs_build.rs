@@ -104,7 +104,7 @@ cargo metadata --offline --format-version 1 | wc -l; ls"#;
 
 /// Rust where rustup keeps it, `~/.rustup/toolchains`: a home directory that is somebody else's may be closed. In /usr it
 /// is in reach anyway.
-fn toolchain(world: &World) {
+pub(crate) fn toolchain(world: &World) {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let sysroot = Command::new(rustc).args(["--print", "sysroot"]).output().unwrap();
     let sysroot = PathBuf::from(String::from_utf8(sysroot.stdout).unwrap().trim_end());

@@ -18,11 +18,12 @@ macro_rules! shipped {
 
 /// Name and text of each, in the order in which they are listed.
 const SHIPPED: &[(&str, &str)] = shipped![
-    "system", "openclaw", "node", "python", "git", "cargo", "claude", "codex", "gemini", "aider",
+    "system", "openclaw", "node", "python", "git", "cargo", "go", "claude", "codex", "gemini",
+    "opencode", "aider",
 ];
 
 /// The presets that apply when a policy names none, besides the command's own.
-pub(crate) const DEFAULT: [&str; 5] = ["system", "git", "node", "python", "cargo"];
+pub(crate) const DEFAULT: [&str; 6] = ["system", "git", "node", "python", "cargo", "go"];
 
 /// A named, shipped policy fragment.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Presets row by row, and what is found from the command being started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::access::{Access, AccessSet};
 use crate::decide::Folding;
 use crate::path::AbsPath;
-use crate::policy::Policy;
+use crate::policy::{Effect, Pattern, Policy, Preset};
 use crate::resolve::{Host, Removal, ResolvedPolicy};
 
 fn host(home: &str) -> Host {
@@ -53,6 +53,41 @@ fn every_row_of_every_preset_is_answered() {
         rows += 1;
     }
     assert!(rows > 80);
+}
+
+/// The house rule: nothing that runs or is trusted outside later is writable. Who adds a `w` says why it is not.
+#[test]
+fn every_path_that_a_preset_lets_the_target_write_has_its_reason() {
+    let rows = include_str!("../../presets/writable.tsv").lines();
+    let rows = rows.filter(|row| !row.starts_with('#'));
+    let reasons: BTreeMap<String, &str> = rows
+        .filter_map(|row| row.rsplit_once('\t'))
+        .map(|(of, why)| (of.to_owned(), why))
+        .collect();
+    let text = |pattern: &Pattern| String::from_utf8(pattern.text().to_vec()).unwrap();
+    let presets = Preset::all().unwrap();
+    let writable = presets.iter().flat_map(|preset| {
+        let rules = preset
+            .rules
+            .iter()
+            .filter(|rule| rule.effect == Effect::Allowed && rule.access.contains(Access::Write));
+        rules.map(|rule| format!("{}\t{}", preset.name, text(&rule.pattern)))
+    });
+    let writable: BTreeSet<String> = writable.collect();
+    assert_eq!(writable, reasons.keys().cloned().collect());
+    for (of, why) in reasons {
+        let (preset, path) = of.split_once('\t').unwrap();
+        let preset = presets.iter().find(|one| one.name == preset).unwrap();
+        let values = preset.environment.set.values();
+        let is_led_to = values
+            .map(|(value, _)| value)
+            .any(|value| value.starts_with(path) || path.strip_prefix(value.as_str()).is_some());
+        let is_cache = path.starts_with("~/.cache/clawguard/");
+        assert_eq!(why.starts_with("own"), is_cache, "{of}");
+        assert!(!is_cache || is_led_to, "no variable leads to {path}");
+        let is_made = preset.create.iter().any(|(made, _)| path == text(made));
+        assert!(!is_cache || is_made, "{path} is not made");
+    }
 }
 
 #[test]
@@ -117,6 +152,40 @@ fn node_and_the_modules_of_the_command_are_found_behind_a_block_of_hidden_names(
     assert_eq!(at("lib/node_modules/openclaw/dist/index.js"), "rx");
     assert_eq!(at("etc/npmrc"), "");
     assert_eq!(allowed(&policy, &nvm.home().join(".ssh/id").display().to_string()), "");
+}
+
+/// A virtual environment outside of the workspace, as `python3 -m venv` and pip lay it out.
+#[test]
+fn the_virtual_environment_of_the_command_is_found_where_the_target_could_not_have_made_it() {
+    let top = tempfile::tempdir().unwrap();
+    let home = fs::canonicalize(top.path()).unwrap();
+    let environment = home.join("envs/one");
+    fs::create_dir_all(environment.join("bin")).unwrap();
+    fs::write(environment.join("pyvenv.cfg"), "home = /usr/bin\n").unwrap();
+    symlink("/bin/sh", environment.join("bin/python")).unwrap();
+    let first = format!("#!{}/bin/python\n", environment.display());
+    executable(&environment.join("bin/tool"), &first);
+    fs::create_dir(home.join("own")).unwrap();
+    executable(&home.join("own/script"), &first);
+    symlink(environment.join("bin/tool"), home.join("own/linked")).unwrap();
+    let module = environment.join("lib/python3/site-packages/x.py").display().to_string();
+    let seen = |command: &str, allow: &str| {
+        let host = host(&home.display().to_string()).with_command(home.join(command));
+        let allow = format!("presets: [system, python], allowed_paths: [{allow}]");
+        allowed(&resolve(&allow, &host), &module)
+    };
+    for command in ["envs/one/bin/python", "envs/one/bin/tool", "own/script", "own/linked"] {
+        assert_eq!(seen(command, ""), "rx", "{command}");
+        let made_up = format!("{{ path: '{}', access: w }}", home.display());
+        assert_eq!(seen(command, &made_up), "w", "{command}");
+    }
+    // What the target may write beside it does not make it one, nor is the home directory one.
+    assert_eq!(seen("own/script", "{ path: '~/own', access: rw }"), "");
+    fs::write(home.join("pyvenv.cfg"), "").unwrap();
+    assert_eq!(seen("own/script", ""), "rx");
+    fs::create_dir(home.join("bin")).unwrap();
+    executable(&home.join("bin/tool"), "");
+    assert_eq!(seen("bin/tool", ""), "");
 }
 
 #[test]

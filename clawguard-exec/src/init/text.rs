@@ -114,7 +114,10 @@ impl Text<'_> {
         self.comment(
             "A shell or a script that starts an agent is not that agent. To give all of this to every command:",
         );
-        self.comment(&format!("presets: [system, git, node, python, cargo, {}]", names.join(", ")));
+        self.comment(&format!(
+            "presets: [system, git, node, python, cargo, go, {}]",
+            names.join(", ")
+        ));
     }
 
     fn allowed(&mut self, lines: &[Line]) {

@@ -271,7 +271,7 @@ fn place(host: &Host) -> Option<PathBuf> {
 fn beginning(host: &Host) -> String {
     let mut text = String::from(
         "# A policy of clawguard. `$PWD` is the directory that the command is started in. Without `presets` the\n\
-         # default ones apply: system, git, node, python, cargo, and the command's own.\n\
+         # default ones apply: system, git, node, python, cargo, go, and the command's own.\n\
          security:\n  file_access:\n    allowed_paths:\n    blocked_paths:\n",
     );
     for (pattern, access) in default_blocks(host) {
