@@ -54,6 +54,38 @@ fn every_place_where_a_policy_is_looked_for_is_guarded() {
 }
 
 #[test]
+fn the_places_of_a_start_with_another_environment_are_guarded_too() {
+    for_every_user(|world| {
+        for place in ["conf", ".config"] {
+            world.write(&format!("~/{place}/other/file"), "file");
+            world.mkdir(&format!("~/{place}/clawguard"));
+        }
+        for place in ["state", ".local/state"] {
+            world.write(&format!("~/{place}/clawguard/journal.jsonl"), "line");
+            world.write(&format!("~/{place}/other/file"), "file");
+        }
+        world.policy("allowed_paths: ['~/conf', '~/.config', '~/state', '~/.local/state']");
+        let mut table = String::new();
+        for place in ["conf", ".config"] {
+            table += &format!("create ~/{place}/clawguard/policy.yaml EACCES\n");
+            table += &format!("rename ~/{place}/other ~/{place}/clawguard EACCES|EXDEV\n");
+            table += &format!("write ~/{place}/other/file ok\n");
+            table += &format!("create ~/{place}/other/policy.yaml ok\n");
+        }
+        for place in ["state", ".local/state"] {
+            table += &format!("write ~/{place}/clawguard/journal.jsonl EACCES\n");
+            table += &format!("unlink ~/{place}/clawguard/journal.jsonl EACCES\n");
+            table += &format!("create ~/{place}/clawguard/new EACCES\n");
+            table += &format!("write ~/{place}/other/file ok\n");
+        }
+        let (config, state) = (world.path("~/conf"), world.path("~/state"));
+        let shim = world.confined().env("XDG_CONFIG_HOME", config).env("XDG_STATE_HOME", state);
+        shim.expect(&world, &table);
+        world.confined().expect(&world, "create ~/.config/clawguard/policy.yaml EACCES");
+    });
+}
+
+#[test]
 fn the_shim_and_the_state_directory_are_guarded_in_an_allowed_directory() {
     for_every_user(|world| {
         world.write("~/.local/state/clawguard/journal", "line");

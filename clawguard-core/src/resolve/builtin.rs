@@ -236,6 +236,9 @@ pub(super) fn guards(host: &Host, policy: &Policy, links: &mut Links) -> Vec<Rul
     paths.extend(super::locate::places(host).into_iter().map(|place| place.path));
     paths.extend(host.shim.clone());
     paths.extend(host.state_directory());
+    // A later start may have another environment than this one.
+    let defaults = [&b".config/clawguard/policy.yaml"[..], b".local/state/clawguard"];
+    paths.extend(defaults.into_iter().filter_map(|path| host.beneath_home(path)));
     paths.sort();
     paths.dedup();
     let origin = Origin::BuiltIn { part: Origin::GUARD };
