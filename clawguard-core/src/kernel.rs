@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use crate::resolve::Procfs;
+use crate::resolve::mounts::{Shown, shows_this_process};
 use crate::sys;
 use crate::syscalls::Arch;
 
@@ -53,8 +55,17 @@ impl KernelSupport {
     /// Asks the running kernel.
     ///
     /// # Errors
-    /// [`KernelError::PtraceScope`] when Yama's setting is there and cannot be understood.
+    /// [`KernelError::PtraceScope`] when Yama's setting is there and cannot be understood, and
+    /// [`KernelError::ForeignProc`] or [`KernelError::NoProc`] when `/proc` does not show this process by its number.
     pub fn probe() -> Result<KernelSupport, KernelError> {
+        let proc = Procfs::usual();
+        match shows_this_process(proc.place()) {
+            Shown::AsItself => {}
+            Shown::As(shown) => {
+                return Err(KernelError::ForeignProc { shown, own: std::process::id() });
+            }
+            Shown::Not => return Err(KernelError::NoProc),
+        }
         let ptrace_scope = match std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope") {
             Ok(text) => {
                 let scope = text.trim().parse();
@@ -176,6 +187,24 @@ pub enum KernelError {
     /// `/proc/sys/kernel/yama/ptrace_scope` holds no number.
     #[error("kernel.yama.ptrace_scope is `{0}`, which is no number")]
     PtraceScope(String),
+    /// `/proc` belongs to another PID namespace.
+    #[error(
+        "`/proc` belongs to another PID namespace: it shows this process as {shown}, and its number is {own}, so that \
+         numbers in it mean other processes. Mount the right one over it, `mount -t proc proc /proc`, or start with \
+         `unshare --mount-proc`"
+    )]
+    ForeignProc {
+        /// The number in `/proc`.
+        shown: u32,
+        /// The process's own number.
+        own: u32,
+    },
+    /// `/proc` does not show this process.
+    #[error(
+        "`/proc` does not show this process: it is not mounted, or belongs to another PID namespace. Mount the right \
+         one, `mount -t proc proc /proc`, or start with `unshare --mount-proc`"
+    )]
+    NoProc,
 }
 
 #[cfg(test)]

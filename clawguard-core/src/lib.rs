@@ -130,8 +130,8 @@ pub use self::policy::{
 };
 pub use self::quote::quote;
 pub use self::resolve::{
-    GitSetting, Host, HostError, Links, Removal, Repository, ResolvedEnvironment, ResolvedPolicy,
-    removed_by_default,
+    GitSetting, Host, HostError, Links, Procfs, Removal, Repository, ResolvedEnvironment,
+    ResolvedPolicy, removed_by_default,
 };
 pub use self::running::{CONFINED_BY, Denials, Facts, Run, RunningError, Runs, Stopped};
 pub use self::save::save;

@@ -30,6 +30,7 @@ fn host() -> Host {
         command: Some("node".into()),
         temporary: Some(path("/nonexistent/tmp")),
         folding: Folding::new(vec![(path("/nonexistent/home/stick"), true)]),
+        procfs: vec![clawguard_core::Procfs::usual()],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::for_every_user;
+use crate::support::{User, for_every_user};
 
 #[test]
 fn an_allowed_directory_with_a_trailing_slash_is_made_for_its_owner_alone() {
@@ -98,5 +98,28 @@ fn variables_that_are_not_text_reach_the_command() {
         let ran =
             world.confined().env("BYTES", value).command(["sh", "-c", "printf %s \"$BYTES\""]);
         assert_eq!(ran.works().bytes, b"\xff\n\xfe");
+    });
+}
+
+#[test]
+fn a_proc_of_another_process_namespace_is_refused_in_every_mode_and_the_right_one_works() {
+    let is_root = User::current().uid == 0;
+    for_every_user(|world| {
+        world.policy("allowed_paths: ['~/work']");
+        let own: &[&str] = &["unshare", "--pid", "--fork"];
+        let as_user: &[&str] = &["unshare", "--user", "--map-current-user", "--pid", "--fork"];
+        let starter = if is_root { own } else { as_user };
+        for mode in ["auto", "supervised", "kernel"] {
+            let shim = || world.confined().args(["--mode", mode]);
+            let ran = shim().started_by(starter).command(["true"]).ends(125);
+            ran.says(["`/proc` belongs to another PID namespace", "mount -t proc proc /proc"]);
+            let mounted = [starter, &["--mount-proc"]].concat();
+            shim().started_by(&mounted).command(["true"]).works();
+            // The first process of a namespace has the number 1 in it, and so has one of the other.
+            let hidden = ["sh", "-c", "mount -t tmpfs none /proc; exec \"$@\"", "sh"];
+            let hidden = [&mounted[..], &hidden].concat();
+            let ran = shim().started_by(&hidden).command(["true"]).ends(125);
+            ran.says(["`/proc` does not show this process"]);
+        }
     });
 }

@@ -69,6 +69,13 @@ impl World {
         self.installed(LIFETIMES.get_or_init(|| compiled("lifetimes")), "{root}/bin/lifetimes")
     }
 
+    /// The racing program of outsiders.c, in this world.
+    pub(crate) fn outsiders(&self) -> PathBuf {
+        static OUTSIDERS: OnceLock<PathBuf> = OnceLock::new();
+        let program = OUTSIDERS.get_or_init(|| compiled("outsiders"));
+        self.installed(program, "{root}/bin/outsiders")
+    }
+
     fn installed(&self, program: &Path, path: &str) -> PathBuf {
         if !self.has(path) {
             self.install(program.to_str().unwrap(), path);

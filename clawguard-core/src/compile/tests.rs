@@ -50,6 +50,7 @@ impl World {
             command: None,
             temporary: None,
             folding: Folding::default(),
+            procfs: vec![crate::resolve::Procfs::usual()],
         }
     }
 

@@ -26,6 +26,7 @@ fn host() -> Host {
         command: None,
         temporary: None,
         folding: super::Folding::default(),
+        procfs: vec![crate::resolve::Procfs::usual()],
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::mounts::Mount;
 use crate::decide::Folding;
 use crate::path::AbsPath;
 
@@ -19,53 +20,22 @@ pub(crate) fn is_supported() -> bool {
         .any(|feature| std::path::Path::new(feature).exists())
 }
 
-/// Reads the mounts of this process.
-pub(super) fn probe() -> Folding {
-    std::fs::read("/proc/self/mountinfo").map(|text| parse(&text)).unwrap_or_default()
-}
-
 /// Does this directory have the casefold flag (ext4, f2fs)? Unknown is no: the flag cannot be read without `r`.
 pub(crate) fn has_flag(directory: &AbsPath) -> bool {
     let Ok(file) = std::fs::File::open(directory) else { return false };
     rustix::fs::ioctl_getflags(&file).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
 }
 
-/// proc_pid_mountinfo(5): the fifth field is the place, the first after `-` the type.
-fn parse(mountinfo: &[u8]) -> Folding {
-    let mount = |line: &[u8]| {
-        let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
-        let place = AbsPath::parse(unescape(fields.get(4)?)).ok()?;
-        let dash = fields.iter().position(|field| *field == b"-")?;
-        let kind = fields.get(dash + 1)?;
-        Some((place, FOLDING.iter().any(|folding| folding.as_bytes() == *kind)))
-    };
+/// What is mounted, and which of it folds.
+pub(super) fn of(mounts: &[Mount]) -> Folding {
     // A later mount at the same place hides an earlier one.
     let mut places: Vec<(AbsPath, bool)> = Vec::new();
-    for (place, folds) in mountinfo.split(|&byte| byte == b'\n').filter_map(mount) {
-        places.retain(|(other, _)| *other != place);
-        places.push((place, folds));
+    for Mount { place, kind, .. } in mounts {
+        let folds = FOLDING.iter().any(|folding| folding.as_bytes() == &**kind);
+        places.retain(|(other, _)| other != place);
+        places.push((place.clone(), folds));
     }
     Folding::new(places)
-}
-
-/// Spaces, tabs, newlines and backslashes are written as three octal digits.
-pub(crate) fn unescape(field: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&byte, after)) = rest.split_first() {
-        let octal = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(escaped) if byte == b'\\' => {
-                out.push(escaped);
-                rest = &after[3..];
-            }
-            _ => {
-                out.push(byte);
-                rest = after;
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -77,7 +47,7 @@ mod tests {
         let text = b"22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n\
             30 22 8:2 / /media/a\\040stick rw - vfat /dev/sdb1 rw\n\
             31 30 8:3 / /media/a\\040stick/in rw - ext4 /dev/sdc1 rw\n";
-        let folding = parse(text);
+        let folding = of(&super::super::mounts::parse(text));
         let folded: Vec<String> = folding.folded().map(ToString::to_string).collect();
         assert_eq!(folded, ["/media/a stick"]);
         let inside = AbsPath::parse("/media/a stick/in/x").unwrap();

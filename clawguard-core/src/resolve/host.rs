@@ -8,6 +8,7 @@ use std::io::IsTerminal;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::links::Links;
+use super::mounts::Procfs;
 use crate::decide::Folding;
 use crate::path::AbsPath;
 use crate::policy::pattern::Variables;
@@ -33,6 +34,8 @@ pub struct Host {
     pub temporary: Option<AbsPath>,
     /// Where file names are the same in any case.
     pub folding: Folding,
+    /// Each procfs that is mounted: what is in it of processes outside is denied before any rule is asked.
+    pub procfs: Vec<Procfs>,
 }
 
 impl Host {
@@ -54,6 +57,7 @@ impl Host {
             }
             Some(home) => return Err(HostError::Home(home)),
         };
+        let mounts = super::mounts::read();
         Ok(Host {
             home,
             cwd,
@@ -63,7 +67,8 @@ impl Host {
             terminal: terminal(),
             command: None,
             temporary: super::temporary::plan(uid),
-            folding: super::folding::probe(),
+            folding: super::folding::of(&mounts),
+            procfs: super::mounts::procfs(&mounts),
         })
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod folding;
 mod host;
 mod links;
 mod locate;
+pub(crate) mod mounts;
 mod program;
 mod repository;
 mod resolver;
@@ -26,6 +27,7 @@ pub use self::environment::{Removal, ResolvedEnvironment, removed_by_default};
 pub use self::host::{Host, HostError};
 pub(crate) use self::links::AtFront;
 pub use self::links::Links;
+pub use self::mounts::Procfs;
 use self::program::Found;
 pub use self::repository::{GitSetting, Repository};
 use self::resolver::Resolver;
@@ -53,6 +55,8 @@ pub struct ResolvedPolicy {
     /// The policy's file.
     pub(crate) name: Option<Arc<Path>>,
     pub(crate) uid: u32,
+    /// Each procfs of the host.
+    pub(crate) procfs: Vec<Procfs>,
     presets: Vec<&'static str>,
     remarks: Vec<String>,
     command: Option<Found>,

@@ -98,6 +98,7 @@ impl Resolver {
             observe: self.policy.observe,
             name: self.policy.file.clone(),
             uid: self.host.uid,
+            procfs: self.host.procfs.clone(),
             presets: self.presets.iter().map(|preset| preset.name).collect(),
             rules: self.rules,
             remarks: self.remarks,

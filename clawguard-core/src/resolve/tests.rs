@@ -22,6 +22,7 @@ fn host(home: &str) -> Host {
         command: None,
         temporary: None,
         folding: Folding::default(),
+        procfs: vec![crate::resolve::Procfs::usual()],
     }
 }
 

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::mounts::Mounts;
 use crate::access::{Access, AccessSet};
 
 /// The proof that, whatever a request ends up naming, Landlock alone allows nothing that the law denies. For `execve`
@@ -17,7 +18,7 @@ pub(super) struct Proof(());
 pub(super) struct Floor {
     /// The accesses that Landlock grants somewhere although the law denies them.
     loose: AccessSet,
-    /// Landlock also denies no open that the law allows, so that the kernel's answer is the right one.
+    /// Outside a procfs, Landlock also denies no open that the law allows, so that the kernel's answer is the right one.
     holds_opens: bool,
 }
 
@@ -32,14 +33,13 @@ impl Floor {
         self.holds_opens
     }
 
-    /// An open whose accesses are known from registers.
-    pub(super) fn open(self, access: AccessSet) -> Option<Proof> {
-        access.intersection(self.loose).is_empty().then_some(Proof(()))
-    }
-
-    /// An open whose flags are in memory: any access.
-    pub(super) fn open_with_flags_in_memory(self) -> Option<Proof> {
-        self.open(Access::Read.into())
+    /// An open whose path, or flags, are in memory: any access.
+    ///
+    /// What is denied before any rule is asked counts too (SPEC section 4): Landlock grants nothing in a procfs that the
+    /// plan knew, and in one that was mounted since it must grant nothing either.
+    pub(super) fn open(self, mounts: &Mounts) -> Option<Proof> {
+        let is_tight = !self.loose.contains(Access::Read) && mounts.keep_processes();
+        is_tight.then_some(Proof(()))
     }
 
     /// Landlock never grants the making of a socket where the law denies it, and an address of another family names

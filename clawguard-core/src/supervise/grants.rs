@@ -4,10 +4,10 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::mounts;
 use crate::path::AbsPath;
 
 /// How long a look at the disk counts. In this time after somebody *outside* replaced a granted directory an open in it
@@ -23,7 +23,7 @@ pub(super) struct Grants {
 
 #[derive(Debug)]
 struct Grant {
-    inode: (u64, u64),
+    inode: Inode,
     /// Microseconds after the start.
     looked: AtomicU64,
     stands: AtomicBool,
@@ -52,6 +52,12 @@ impl Grants {
         found.next().is_some_and(|(name, grant)| self.is_fresh(name, grant))
     }
 
+    /// Is there a rule on a path, or above it?
+    pub(super) fn covers(&self, path: &AbsPath) -> bool {
+        let mut above = std::iter::successors(Some(path.clone()), AbsPath::parent);
+        above.any(|path| self.by_path.contains_key(path.as_bytes()))
+    }
+
     fn is_fresh(&self, name: &[u8], grant: &Grant) -> bool {
         let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let age = now.saturating_sub(grant.looked.load(Ordering::Relaxed));
@@ -71,7 +77,11 @@ impl Grants {
     }
 }
 
-fn inode(path: &AbsPath) -> Option<(u64, u64)> {
-    let found = std::fs::symlink_metadata(path).ok()?;
-    Some((found.dev(), found.ino()))
+/// The mount, by its unique number where the kernel has one, the device and the inode: another file system that is
+/// mounted there later may have the same device and the same inode.
+type Inode = (u64, u32, u32, u64);
+
+fn inode(path: &AbsPath) -> Option<Inode> {
+    let seen = mounts::look_up(path).ok()?;
+    Some((seen.stx_mnt_id, seen.stx_dev_major, seen.stx_dev_minor, seen.stx_ino))
 }

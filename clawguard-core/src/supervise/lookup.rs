@@ -5,22 +5,22 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashSet;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{PoisonError, RwLock};
 
-use rustix::fs::{CWD, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Stat};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Statx};
 use rustix::io::Errno;
 
+use super::grants::Grants;
 use super::members::is_member;
+use super::mounts::{self, Mounts};
 use super::pin::{Entry, Name, Pinned, name_of};
 use super::target::{Base, PATH_MAX, Target};
 use super::walk;
 use crate::access::Access;
 use crate::decide::Decider;
 use crate::path::{AbsPath, components};
-use crate::resolve::folding::unescape;
+use crate::resolve::Procfs;
 
 /// What becomes of a symbolic link at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,19 +40,14 @@ pub(super) enum Kind {
 pub(super) const NO_LINKS: ResolveFlags =
     ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
 
-/// Devices that are remembered, at most.
-const PLAIN: usize = 256;
-
 /// What of the host makes lookups quick and right; found once.
 #[derive(Debug)]
 pub(super) struct Ways {
     /// Links in `/` that the target cannot change: name and where it leads.
     links: Vec<(Vec<u8>, AbsPath)>,
-    /// Where procfs is mounted: names in it mean something else to the target.
-    procs: Vec<AbsPath>,
+    /// Names in a procfs mean something else to the target.
+    pub(super) mounts: Mounts,
     pub(super) protected_symlinks: bool,
-    /// Devices of file systems that are no procfs.
-    plain: RwLock<HashSet<u64>>,
 }
 
 /// An absolute path without links, if it is one.
@@ -64,69 +59,38 @@ pub(super) struct Quick {
 }
 
 impl Ways {
-    pub(super) fn find(decider: &mut Decider) -> Ways {
-        let mut procs = vec![AbsPath::root().join(b"proc")];
-        let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
-        for line in mounts.split(|&byte| byte == b'\n') {
-            // Field 5 is the mount point; after a lone dash stands the type (proc_pid_mountinfo(5)).
-            let mut fields = line.split(|&byte| byte == b' ');
-            let point = fields.nth(4);
-            let kind = fields.skip_while(|field| *field != b"-").nth(1);
-            if let (Some(point), Some(b"proc")) = (point, kind) {
-                procs.extend(AbsPath::parse(unescape(point)));
-            }
-        }
-        procs.sort();
-        procs.dedup();
+    pub(super) fn find(decider: &mut Decider, procfs: &[Procfs]) -> Ways {
         let protected = std::fs::read("/proc/sys/fs/protected_symlinks").unwrap_or_default();
         Ways {
             links: links(decider),
-            procs,
+            mounts: Mounts::new(procfs),
             protected_symlinks: protected.first() == Some(&b'1'),
-            plain: RwLock::default(),
         }
-    }
-
-    /// Is this in a procfs?
-    pub(super) fn is_proc(&self, path: &AbsPath) -> bool {
-        self.procs.iter().any(|proc| path.starts_with(proc))
     }
 
     /// What an object is; refused if it is an outsider's in a procfs, wherever that is mounted.
-    pub(super) fn stat(&self, fd: &OwnedFd, path: Option<&AbsPath>) -> Result<Stat, Errno> {
-        let stat = rustix::fs::fstat(fd)?;
-        let plain = self.plain.read().unwrap_or_else(PoisonError::into_inner);
-        if plain.contains(&stat.st_dev) {
-            return Ok(stat);
-        }
-        drop(plain);
-        if rustix::fs::fstatfs(fd)?.f_type != PROC_SUPER_MAGIC {
-            let mut plain = self.plain.write().unwrap_or_else(PoisonError::into_inner);
-            // A device's number may be another file system's once it is unmounted; few are, and then all are asked.
-            if plain.len() >= PLAIN {
-                plain.clear();
-            }
-            plain.insert(stat.st_dev);
-            return Ok(stat);
-        }
+    pub(super) fn look_at(&self, fd: &OwnedFd, path: Option<&AbsPath>) -> Result<Statx, Errno> {
+        let seen = mounts::look_at(fd)?;
         match path {
-            Some(path) if self.is_of_target(path) => Ok(stat),
+            _ if !self.mounts.is_in_procfs(fd, &seen)? => Ok(seen),
+            Some(path) if self.is_of_target(path) => Ok(seen),
             Some(_) | None => Err(Errno::ACCESS),
         }
     }
 
-    /// Is this path of a procfs of the target's own, or of nobody in particular?
+    /// Is this path of a procfs of the target's own, or of no process?
     pub(super) fn is_of_target(&self, path: &AbsPath) -> bool {
-        let proc =
-            self.procs.iter().filter(|proc| path.starts_with(proc)).max_by_key(|proc| proc.depth());
-        match proc {
-            Some(proc) => {
-                let first = path.components().nth(proc.depth());
-                first.and_then(walk::number).is_none_or(is_member)
-            }
-            // A procfs that was mounted since: which number is the process's is not known.
-            None => path.components().filter_map(walk::number).all(is_member),
-        }
+        self.mounts.processes(path).is_some_and(|numbers| numbers.into_iter().all(is_member))
+    }
+
+    /// Is this in a procfs?
+    pub(super) fn is_proc(&self, path: &AbsPath) -> bool {
+        self.mounts.is_proc(path)
+    }
+
+    /// Begins to follow what is mounted.
+    pub(super) fn watch(&mut self, grants: &Grants) {
+        self.mounts.watch(grants);
     }
 
     /// The absolute path that a path means if no link is on its way.
@@ -146,7 +110,7 @@ impl Ways {
         let text = match is_absolute {
             true => self.rewrite(path),
             false => {
-                let mut text = match target.directory_name(base) {
+                let mut text = match self.directory_name(target, base) {
                     Err(Errno::NAMETOOLONG) => return Ok(None),
                     text => text?,
                 };
@@ -165,6 +129,16 @@ impl Ways {
             return Ok(None);
         }
         Ok(Some(Quick { text, path, is_conclusive: is_absolute }))
+    }
+
+    /// The name of the directory from which a relative path begins. As long as nothing was mounted or unmounted since
+    /// the start, the kernel's word is enough: what is opened is what the name leads to, in any case.
+    fn directory_name(&self, target: Target<'_>, base: Base) -> Result<Vec<u8>, Errno> {
+        if !self.mounts.have_changed() {
+            return target.directory_name(base);
+        }
+        let name = name_of(&target.directory(base)?)?;
+        Ok(name.map(|name| name.as_bytes().to_vec()).unwrap_or_default())
     }
 
     fn rewrite(&self, path: &[u8]) -> Vec<u8> {

@@ -24,6 +24,7 @@ mod lookup;
 mod members;
 mod memory;
 mod metadata;
+mod mounts;
 mod moving;
 mod observe;
 mod open;
@@ -114,7 +115,7 @@ impl Supervisor {
             .map_or(Origin::DEFAULT.as_bytes(), |file| file.as_os_str().as_bytes());
         let loose = plan.loose_access();
         Supervisor {
-            ways: Ways::find(&mut decider),
+            ways: Ways::find(&mut decider, &policy.procfs),
             // What the kernel goes on with, nobody sees the end of.
             floor: Floor::new(loose, plan.holds_opens() && !policy.observe),
             watches_executions: !loose.is_empty(),
@@ -163,11 +164,12 @@ impl Supervisor {
     ///
     /// # Errors
     /// When no thread can be made, or the kernel's structures are unknown.
-    pub(crate) fn serve(self, listener: OwnedFd) -> io::Result<Serving> {
+    pub(crate) fn serve(mut self, listener: OwnedFd) -> io::Result<Serving> {
         if !crate::sys::notify::is_supported_size() {
             return Err(io::ErrorKind::Unsupported.into());
         }
         crate::sys::notify::wake_on_same_cpu(listener.as_fd());
+        self.ways.watch(&self.grants);
         let diary = self.diary;
         let journal = Journal::prepare(&diary.logging, &diary.place, diary.rules, diary.tell);
         let journal = journal.alerting(diary.alerts).start();

@@ -154,7 +154,7 @@ pub(super) fn open(worker: &mut Worker, request: &Request<'_>) -> Answered {
     };
     if how.has(libc::O_PATH) {
         // Only openat2 comes here: an O_PATH descriptor cannot be handed over, and its flags are no proof.
-        let proof = worker.shared.floor.open_with_flags_in_memory();
+        let proof = worker.shared.floor.open(&worker.shared.ways.mounts);
         return proof.map(Answer::Continue).ok_or(Errno::NOSYS);
     }
     let path = request.target.path(request.arguments[usize::from(address)])?;
@@ -162,7 +162,7 @@ pub(super) fn open(worker: &mut Worker, request: &Request<'_>) -> Answered {
         return Err(Errno::NOENT);
     }
     if worker.shared.floor.holds_opens()
-        && let Some(proof) = worker.shared.floor.open_with_flags_in_memory()
+        && let Some(proof) = worker.shared.floor.open(&worker.shared.ways.mounts)
         && is_allowed(worker, request, &how, base, &path)?
     {
         return Ok(Answer::Continue(proof));
@@ -287,9 +287,9 @@ fn quickly(
     let undelivered = worker.shared.undelivered.load(Ordering::SeqCst);
     match rustix::fs::openat2(CWD, &*quick.text, how.by_name(), Mode::empty(), NO_LINKS) {
         Ok(fd) => {
-            let stat = worker.shared.ways.stat(&fd, Some(&quick.path))?;
-            let kind = FileType::from_raw_mode(stat.st_mode);
-            if kind == FileType::CharacterDevice && is_controlling(&stat) {
+            let seen = worker.shared.ways.look_at(&fd, Some(&quick.path))?;
+            let kind = FileType::from_raw_mode(seen.stx_mode.into());
+            if kind == FileType::CharacterDevice && is_controlling(&rustix::fs::fstat(&fd)?) {
                 return Ok(None);
             }
             if how.has(libc::O_CREAT) {

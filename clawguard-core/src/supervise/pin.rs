@@ -5,10 +5,11 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use super::lookup::Ways;
+use super::mounts::{is_same_place, leads_into_mount_of};
 use crate::access::AccessSet;
 use crate::path::AbsPath;
 
@@ -32,7 +33,7 @@ impl Pinned {
             Name::Path(path) => Some(path),
             Name::Nameless(_) => None,
         };
-        ways.stat(&fd, path)?;
+        ways.look_at(&fd, path)?;
         Ok(Pinned { fd, name, _checked: Checked })
     }
 }
@@ -110,18 +111,32 @@ pub(super) fn through(fd: &OwnedFd) -> CString {
     CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).unwrap_or_default()
 }
 
+/// Times that a name is read when it does not lead to its object: somebody may be moving it.
+const READINGS: usize = 32;
+
 /// What the kernel calls an object; none if it has no name, or no longer.
+///
+/// The kernel tells the way from the top of the object's mount, even when that mount is no longer anywhere or something
+/// is mounted over the way (d_path in fs/d_path.c). So the name is followed, and must lead to the very object.
+///
+/// # Errors
+/// EACCES when it does not.
 pub(super) fn name_of(fd: &OwnedFd) -> Result<Option<AbsPath>, Errno> {
-    let text = match rustix::fs::readlink(through(fd), Vec::with_capacity(256)) {
-        Err(Errno::NAMETOOLONG) => return climb(fd).map(Some),
-        text => text?.into_bytes(),
-    };
-    let Ok(path) = AbsPath::parse(&text) else { return Ok(None) };
-    // "x (deleted)" is the name of a file, or what the kernel says of a deleted `x`.
-    if text.ends_with(b" (deleted)") && !leads_to(&path, fd)? {
-        return Ok(None);
+    for _ in 0..READINGS {
+        let text = match rustix::fs::readlink(through(fd), Vec::with_capacity(256)) {
+            Err(Errno::NAMETOOLONG) => return climb(fd).map(Some),
+            text => text?.into_bytes(),
+        };
+        let Ok(path) = AbsPath::parse(&text) else { return Ok(None) };
+        if leads_to(&path, fd)? {
+            return Ok(Some(path));
+        }
+        // "x (deleted)" is the name of a file, or what the kernel says of a deleted `x`.
+        if text.ends_with(b" (deleted)") {
+            return Ok(None);
+        }
     }
-    Ok(Some(path))
+    Err(Errno::ACCESS)
 }
 
 /// Directories above each other whose names are found one by one, at most.
@@ -138,8 +153,9 @@ fn climb(fd: &OwnedFd) -> Result<AbsPath, Errno> {
         names.push(name_in(&above, &at)?);
         match rustix::fs::readlink(through(&above), Vec::with_capacity(256)) {
             Err(Errno::NAMETOOLONG) => at = above,
-            text => {
-                let path = AbsPath::parse(text?.as_bytes()).map_err(|_| Errno::NOENT)?;
+            Err(errno) => return Err(errno),
+            Ok(_) => {
+                let path = name_of(&above)?.ok_or(Errno::NOENT)?;
                 return Ok(names.iter().rev().fold(path, |path, name| path.join(name)));
             }
         }
@@ -166,12 +182,10 @@ fn leads_to(path: &AbsPath, fd: &OwnedFd) -> Result<bool, Errno> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(CWD, path.as_path(), flags, Mode::empty(), resolve) {
-        Ok(found) => is_same(&found, fd),
-        // Nobody can look, but a directory has one name at most.
+        Ok(found) => is_same_place(&found, fd),
+        // Nobody can look. Then the mount must be the right one, and the object be there still.
         Err(Errno::ACCESS) => {
-            let stat = rustix::fs::fstat(fd)?;
-            let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-            Ok(is_directory && stat.st_nlink > 0)
+            Ok(rustix::fs::fstat(fd)?.st_nlink > 0 && leads_into_mount_of(path, fd)?)
         }
         Err(_) => Ok(false),
     }

@@ -17,6 +17,7 @@ use super::pin::{Name, Pinned, name_of};
 use super::target::{Base, Target};
 use crate::access::{Access, AccessSet};
 use crate::path::{AbsPath, components};
+use crate::resolve::mounts::number;
 
 /// Links on one way, at most (`MAXSYMLINKS` of linux/namei.h).
 const LINKS: u32 = 40;
@@ -295,10 +296,4 @@ fn reversed(path: &[u8]) -> Vec<Vec<u8>> {
     let mut names: Vec<Vec<u8>> = components(path).map(<[u8]>::to_vec).collect();
     names.reverse();
     names
-}
-
-/// A process's or thread's number, as a name in /proc.
-pub(super) fn number(name: &[u8]) -> Option<u32> {
-    let text = std::str::from_utf8(name).ok()?;
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

@@ -97,6 +97,7 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let listener = shared.listener.as_fd();
         self.decider.tidy();
+        shared.ways.mounts.look(&shared.grants);
         let target = Target { listener, id: notification.id, tid: notification.tid };
         if shared.watches_executions {
             self.look_at_program(target);

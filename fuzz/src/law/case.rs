@@ -108,5 +108,6 @@ fn host() -> Host {
         command: None,
         temporary: None,
         folding: Folding::default(),
+        procfs: vec![clawguard_core::Procfs::usual()],
     }
 }
