@@ -88,6 +88,7 @@ impl Plan {
         let steps = Steps {
             answering,
             ruleset: Some(ruleset),
+            own_process: self.own_process,
             programs: self.programs.clone(),
             close: KeepDescriptors::none().others(),
             attempts: None,

@@ -7,7 +7,11 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use landlock::{RestrictSelfError, RulesetCreated, RulesetError, RulesetStatus};
+use landlock::{
+    AccessFs, BitFlags, PathBeneath, RestrictSelfError, RulesetCreated, RulesetCreatedAttr,
+    RulesetError, RulesetStatus,
+};
+use rustix::fs::{Mode, OFlags};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use seccompiler::BpfProgram;
 
@@ -102,6 +106,8 @@ pub(super) enum Answering {
 pub(super) struct Steps {
     pub(super) answering: Answering,
     pub(super) ruleset: Option<RulesetCreated>,
+    /// Its rights on its own directory of `/proc`.
+    pub(super) own_process: BitFlags<AccessFs>,
     pub(super) programs: Vec<BpfProgram>,
     /// Ranges of descriptors that the command must not inherit.
     pub(super) close: Vec<(u32, u32)>,
@@ -125,6 +131,7 @@ impl Steps {
             .ruleset
             .take()
             .ok_or_else(|| failed(Step::Landlock)(io::ErrorKind::Other.into()))?;
+        let ruleset = self.with_own_process(ruleset).map_err(failed(Step::Landlock))?;
         let status =
             ruleset.restrict_self().map_err(|error| failed(Step::Landlock)(cause(error)))?;
         if status.ruleset != RulesetStatus::FullyEnforced {
@@ -148,6 +155,21 @@ impl Steps {
         }
         // Last, so that nothing stands half asked if another program is refused.
         sys::install_with_listener(asking).map(Some).map_err(failed(Step::Listener))
+    }
+}
+
+impl Steps {
+    /// The directory of the process that will be confined has its name only now. One that cannot be opened is granted
+    /// nothing.
+    fn with_own_process(&self, ruleset: RulesetCreated) -> io::Result<RulesetCreated> {
+        if self.own_process.is_empty() {
+            return Ok(ruleset);
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(own) = rustix::fs::open(c"/proc/self", flags, Mode::empty()) else {
+            return Ok(ruleset);
+        };
+        ruleset.add_rule(PathBeneath::new(own, self.own_process)).map_err(cause)
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum Lack {
     DirectoryName,
     /// A file can be written, but not removed and made again: that is a right of its directory.
     FileName,
+    /// A procfs: what lies in it belongs to processes, and Landlock cannot tell the target's from others'.
+    Processes,
     /// Nothing is there, and what will be there has no rule that lets it be executed.
     MissingProgram,
     /// A file that has another name: the supervisor opens it by this one, and nobody can execute it for the target.
@@ -54,7 +56,8 @@ impl Lack {
             | Lack::Missing
             | Lack::SecondName
             | Lack::DirectoryName
-            | Lack::FileName => false,
+            | Lack::FileName
+            | Lack::Processes => false,
         }
     }
 
@@ -67,6 +70,7 @@ impl Lack {
             | Lack::Entries
             | Lack::DirectoryName
             | Lack::FileName
+            | Lack::Processes
             | Lack::MissingProgram
             | Lack::SecondProgram) => other,
         }
@@ -86,6 +90,9 @@ impl Lack {
             Lack::SecondName => format!("`{path}`, which has another name (a hard link)"),
             Lack::DirectoryName => format!("removing the directory `{path}` itself"),
             Lack::FileName => format!("removing or replacing the file `{path}`"),
+            Lack::Processes => {
+                format!("opening what processes have in `{path}`")
+            }
             Lack::MissingProgram => {
                 format!("executing `{path}`, which does not exist at the start")
             }

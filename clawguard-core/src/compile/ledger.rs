@@ -95,6 +95,7 @@ impl Plan {
             | Lack::SecondName
             | Lack::DirectoryName
             | Lack::FileName
+            | Lack::Processes
             | Lack::MissingProgram
             | Lack::SecondProgram => 0,
         };

@@ -90,6 +90,9 @@ pub struct Plan {
     gaps: Vec<Gap>,
     is_cut_short: bool,
     loose: Vec<Loose>,
+    /// What Landlock lets the process that becomes the command do in its own directory of `/proc`, which has no name
+    /// before it runs.
+    pub(crate) own_process: Rights,
 }
 
 impl ResolvedPolicy {
@@ -102,7 +105,8 @@ impl ResolvedPolicy {
         let enforcer = self.enforcer(mode);
         supervision::require(kernel, mode, enforcer)?;
         let abi: ABI = kernel.abi();
-        let Regions { rules, gaps, loose, is_cut_short } = region::walk(&self, abi, enforcer);
+        let Regions { rules, gaps, loose, own_process, is_cut_short } =
+            region::walk(&self, abi, enforcer);
         let rule = |(path, (rights, what))| LandlockRule { path, rights, what };
         let mut plan = Plan {
             policy: self,
@@ -114,6 +118,7 @@ impl ResolvedPolicy {
             gaps,
             is_cut_short,
             loose,
+            own_process,
         };
         plan.traps = plan.needed_traps(enforcer);
         plan.programs = filter::programs(kernel.arch, plan.traps.as_ref())

@@ -11,6 +11,7 @@
 mod lacks;
 mod loose;
 mod places;
+mod processes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::ffi::OsStringExt;
@@ -48,6 +49,8 @@ pub(super) struct Regions {
     pub(super) gaps: Vec<Gap>,
     /// Directories that are granted more than the law, in the order of the walk.
     pub(super) loose: Vec<Loose>,
+    /// The rights of the process that becomes the command on its own directory in `/proc`.
+    pub(super) own_process: Rights,
     /// Did the budget end the walk early?
     pub(super) is_cut_short: bool,
 }
@@ -86,12 +89,15 @@ pub(super) fn walk(policy: &ResolvedPolicy, abi: ABI, enforcer: Enforcer) -> Reg
         homes: homes(policy),
         made: policy.create().chain(&policy.temporary).cloned().collect(),
         has_casefold: folding::is_supported(),
+        processes: Vec::new(),
         wide: Wide::default(),
         budget: BUDGET,
         known_causes: HashMap::new(),
         known_blocks: HashMap::new(),
         out: Regions::default(),
     };
+    walk.processes = walk.find_processes();
+    walk.out.own_process = walk.own_process();
     let root = Place {
         path: AbsPath::root(),
         state: walk.decider.root(),
@@ -119,6 +125,8 @@ struct Walk<'a> {
     /// Directories that will exist at the start.
     made: BTreeSet<AbsPath>,
     has_casefold: bool,
+    /// Each procfs, and what the law may allow in it.
+    processes: Vec<(AbsPath, AccessSet)>,
     wide: Wide,
     budget: usize,
     known_causes: HashMap<(StateId, Lack), Arc<[RuleId]>>,
@@ -196,10 +204,13 @@ impl Walk<'_> {
         }
     }
 
-    fn stand(&self, state: StateId, access: Access) -> Stand {
+    /// How an access stands at a directory: mixed too where a procfs lies beneath, of which part is denied whatever the
+    /// rules say.
+    fn stand(&self, place: &Place, access: Access) -> Stand {
+        let is_settled = self.decider.is_settled(place.state, access, self.enforcer.guards());
         Stand {
-            allowed: self.decider.decision(state).verdict(access).is_allowed(),
-            settled: self.decider.is_settled(state, access, self.enforcer.guards()),
+            allowed: self.decider.decision(place.state).verdict(access).is_allowed(),
+            settled: is_settled && !self.has_processes(&place.path, access),
         }
     }
 
@@ -230,7 +241,10 @@ impl Walk<'_> {
     }
 
     fn directory(&mut self, mut place: Place) {
-        let stand = Access::ALL.map(|access| self.stand(place.state, access));
+        if self.is_of_processes(&place.path) {
+            return self.processes(&place);
+        }
+        let stand = Access::ALL.map(|access| self.stand(&place, access));
         let [_, write, _] = stand;
         let granted: AccessSet = Access::ALL
             .into_iter()
@@ -351,7 +365,9 @@ impl Walk<'_> {
             is_loose: parent.is_loose,
         };
         // Beneath it everything stands as here, so no level down would settle anything.
-        let is_endless = named == Named::Found && self.decider.decides_alike(parent.state, state);
+        let is_endless = named == Named::Found
+            && self.decider.decides_alike(parent.state, state)
+            && !self.settles(&parent.path, &child.path);
         if !is_endless || !child.path.as_path().is_dir() {
             return self.visit(child);
         }

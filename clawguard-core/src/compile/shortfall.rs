@@ -88,6 +88,8 @@ impl Plan {
         let is_preset =
             |rule: &RuleId| matches!(self.policy.rule(*rule).origin, Origin::Preset { .. });
         let in_the_way = gap.lack != Lack::Missing && gap.causes.iter().any(is_preset);
+        // A procfs stands in the way of a rule that allows what lies around it.
+        let in_the_way = in_the_way || gap.causes.is_empty() && gap.lack != Lack::SecondName;
         match gap.allowed_by {
             Some(rule) if in_the_way && self.is_user(rule) => Blame::Allowed(rule),
             Some(_) | None => Blame::Nobody,
@@ -105,7 +107,9 @@ impl Plan {
         let mut by_rule: BTreeMap<Option<RuleId>, Vec<&Gap>> = BTreeMap::new();
         // What a preset or guard lacks is told only where it meddles with what the user allows.
         let counts = |gap: &&Gap| {
-            self.blame(gap) != Blame::Nobody || gap.lack != Lack::Missing && self.is_users(gap)
+            let is_of_processes = gap.lack == Lack::Processes;
+            let is_users = gap.lack != Lack::Missing && self.is_users(gap);
+            is_of_processes || is_users || self.blame(gap) != Blame::Nobody
         };
         for gap in self.gaps.iter().filter(|gap| self.is_denied(gap)).filter(counts) {
             by_rule.entry(gap.causes.first().copied()).or_default().push(gap);
@@ -116,9 +120,13 @@ impl Plan {
                 0 => String::new(),
                 more => format!(", and {more} more like it"),
             };
+            let own = match example.lack {
+                Lack::Processes if !self.own_process.is_empty() => ", but for the command's own",
+                _ => "",
+            };
             let cause =
                 rule.map_or_else(String::new, |rule| format!("{}: ", self.policy.rule(rule)));
-            Some(format!("{cause}{}{more}", example.lack.describe(&example.path)))
+            Some(format!("{cause}{}{own}{more}", example.lack.describe(&example.path)))
         };
         let nobodys = by_rule.remove(&None).map(|gaps| (None, gaps));
         let mut sentences: Vec<String> =

@@ -8,7 +8,6 @@ use super::region::{Enforcer, Loose};
 use super::traps::{TrappedCalls, Traps};
 use super::{CompileError, Mode, Plan};
 use crate::access::{Access, AccessSet};
-use crate::decide::Guards;
 use crate::kernel::{KernelSupport, Notification};
 use crate::resolve::ResolvedPolicy;
 
@@ -17,24 +16,9 @@ impl ResolvedPolicy {
     pub(super) fn enforcer(&self, mode: Mode) -> Enforcer {
         match mode {
             Mode::Kernel => Enforcer::Kernel,
-            Mode::Supervised => Enforcer::Supervisor,
-            Mode::Auto if self.allows_everything() && !self.wants_a_journal() => Enforcer::Kernel,
-            Mode::Auto => Enforcer::Supervisor,
+            // Also where everything is allowed: `/proc` of processes outside never is.
+            Mode::Auto | Mode::Supervised => Enforcer::Supervisor,
         }
-    }
-
-    /// Is everything allowed everywhere? Then, and only then, what Landlock never judges (metadata, sockets, watches)
-    /// may stay unjudged.
-    fn allows_everything(&self) -> bool {
-        let decider = self.decider();
-        let root = decider.root();
-        let decision = decider.decision(root);
-        let is_open = |access: Access| {
-            decision.verdict(access).is_allowed() && decider.is_settled(root, access, Guards::All)
-        };
-        Access::ALL.into_iter().all(is_open)
-            && !decider.live(root).pins()
-            && !self.is_loopback_only()
     }
 
     /// Is anything to be written down? Denials are, unless the policy says otherwise (SPEC section 2).
@@ -81,7 +65,12 @@ impl Plan {
         self.traps.is_some_and(|traps| traps.opens)
     }
 
-    /// Does Landlock answer every open as the law does, so that the kernel may go on with it?
+    /// Does the policy allow opening anything in a procfs? Landlock grants nothing there to the supervisor's target.
+    fn opens_processes(&self) -> bool {
+        self.gaps.iter().any(|gap| gap.lack == Lack::Processes)
+    }
+
+    /// Outside a procfs, does Landlock answer every open as the law does, so that the kernel may go on with it?
     pub(crate) fn holds_opens(&self) -> bool {
         self.loose.is_empty()
             && !self.is_cut_short
@@ -119,7 +108,7 @@ impl Plan {
                 let logging = &self.policy.logging;
                 let opens_seen =
                     self.policy.observe || logging.file_access || logging.denials != Some(false);
-                let opens = opens_seen || !self.holds_opens();
+                let opens = opens_seen || !self.holds_opens() || self.opens_processes();
                 let execs = seen || !self.loose.is_empty();
                 let traps = Traps::new(opens, execs, self.kernel.landlock_abi);
                 Some(traps.and_listens(self.policy.listen().map(|(listen, _)| listen)))
@@ -138,6 +127,8 @@ impl Plan {
             | Lack::Entries
             | Lack::SecondName
             | Lack::FileName => gap.allowed_by.is_some() || self.is_made_by_user(gap),
+            // The kernel goes on with no open there.
+            Lack::Processes => false,
             // No open.
             Lack::Mixed(Access::Execute) | Lack::MissingProgram | Lack::SecondProgram => false,
         }
@@ -148,9 +139,10 @@ impl Plan {
         match gap.lack {
             // Entries are always the supervisor's.
             Lack::Entries | Lack::DirectoryName | Lack::FileName => self.is_supervised(),
-            Lack::Mixed(Access::Read | Access::Write) | Lack::Missing | Lack::SecondName => {
-                self.traps_opens()
-            }
+            Lack::Mixed(Access::Read | Access::Write)
+            | Lack::Missing
+            | Lack::SecondName
+            | Lack::Processes => self.traps_opens(),
             // It cannot execute for the target.
             Lack::Mixed(Access::Execute) | Lack::MissingProgram | Lack::SecondProgram => false,
         }

@@ -3,6 +3,7 @@
 mod abis;
 mod kernels;
 mod never_more;
+mod processes;
 mod supervised;
 
 use std::fs;

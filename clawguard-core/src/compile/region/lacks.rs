@@ -149,7 +149,13 @@ impl Walk<'_> {
         self.shared_gap(place, lack, access, sorted(causes));
     }
 
-    fn shared_gap(&mut self, place: &Place, lack: Lack, access: AccessSet, causes: Arc<[RuleId]>) {
+    pub(super) fn shared_gap(
+        &mut self,
+        place: &Place,
+        lack: Lack,
+        access: AccessSet,
+        causes: Arc<[RuleId]>,
+    ) {
         let decision = self.decider.decision(place.state);
         let allowed_by = access
             .iter()

@@ -211,14 +211,23 @@ fn opens_stop_only_where_landlock_does_not_hold_them_or_they_are_logged() {
 }
 
 #[test]
-fn the_default_presets_alone_make_no_open_stop() {
+fn the_default_presets_alone_make_opens_stop_for_proc_and_nothing_else() {
     let world = World::new(&["/w/"]);
-    let text = format!(
-        "security: {{file_access: {{temporary: none, allowed_paths: [{}]}}}}\nlogging: {{log_denials: false}}",
-        world.path("/w")
-    );
-    let resolved = Policy::parse(text, "p.yaml").unwrap().resolve(&world.host()).unwrap();
-    let plan = resolved.compile(&kernel(7), Mode::Auto).unwrap();
+    let text = |blocked: &str| {
+        format!(
+            "security: {{file_access: {{temporary: none, allowed_paths: [{}], blocked_paths: [{blocked}]}}}}\n\
+             logging: {{log_denials: false}}",
+            world.path("/w")
+        )
+    };
+    let plan_of = |text: String| {
+        let resolved = Policy::parse(text, "p.yaml").unwrap().resolve(&world.host()).unwrap();
+        resolved.compile(&kernel(7), Mode::Auto).unwrap()
+    };
+    let plan = plan_of(text(""));
+    assert!(plan.holds_opens(), "everywhere else the kernel goes on");
+    assert!(plan.traps_opens() && !traps(&plan).execs);
+    let plan = plan_of(text("/proc/**"));
     let counted: Vec<_> = plan.gaps.iter().filter(|gap| plan.falls_short_of_opens(gap)).collect();
     assert!(counted.is_empty(), "{counted:#?}");
     assert!(!plan.traps_opens() && !traps(&plan).execs);
