@@ -15,9 +15,9 @@ fn entries() -> Vec<Entry> {
 fn after(text: &str) -> Vec<String> {
     let edited = edit(text, &[], &entries()).unwrap_or_else(|| panic!("not edited:\n{text}"));
     assert_eq!(diff::apply(text, &edited.changes), edited.text);
-    let policy = Policy::parse(&edited.text, "p.yaml")
+    let policy = Policy::parse(&edited.text, "/h/.openclaw/config.yaml")
         .unwrap_or_else(|error| panic!("{error}\n{}", edited.text));
-    let old = Policy::parse(text, "p.yaml").unwrap();
+    let old = Policy::parse(text, "/h/.openclaw/config.yaml").unwrap();
     let of = |policy: &Policy, effect: Effect| -> Vec<String> {
         let rules = policy.rules().iter().filter(|rule| rule.effect == effect);
         rules.map(|rule| rule.pattern.to_string()).collect()
@@ -87,7 +87,7 @@ fn presets_and_entries_go_into_one_text() {
         let edited = edit(text, &["git", "node"], &entries()).unwrap();
         assert_eq!(diff::apply(text, &edited.changes), edited.text);
         assert!(names_presets(&edited.text), "{}", edited.text);
-        let policy = Policy::parse(&edited.text, "p.yaml").unwrap();
+        let policy = Policy::parse(&edited.text, "/h/.openclaw/config.yaml").unwrap();
         assert!(policy.rules().len() >= 2, "{}", edited.text);
         assert!(edited.text.contains("git"), "{}", edited.text);
     }
