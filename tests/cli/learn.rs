@@ -336,3 +336,29 @@ fn a_directory_is_not_joined_beyond_the_level_that_was_asked_for() {
         world.remove("~/work/a");
     }
 }
+
+/// An agent without a preset keeps its things in a hidden directory: one lesson names it, the next one learns it whole.
+#[test]
+fn a_directory_inside_a_block_is_learned_at_once() {
+    for_every_user(|world| {
+        open(&world);
+        for file in ["~/.tool/a", "~/.tool/b", "~/.tool/deep/c", "~/.config/tool/d"] {
+            world.write(file, "x");
+        }
+        let script = "for f in .tool/a .tool/b .tool/deep/c .config/tool/d; do cat {home}/$f || exit 1; done; \
+                      echo y > {home}/.tool/new";
+        let ran = learn(&world, &[], script).ends(1);
+        ran.says([world.text("to learn them too, repeat with: --allow {home}/.tool")]);
+        let ran = learn(&world, &["--allow", "{home}/.tool"], script).ends(1);
+        ran.says([world.text("repeat with: --allow {home}/.config/tool")]);
+        let options = ["--allow", "{home}/.tool", "--allow", "{home}/.config/tool"];
+        learn(&world, &options, script).works();
+        let lines = lines(&world);
+        assert!(lines.contains(&"- { path: \"~/.tool\", access: rw }".to_owned()), "{lines:#?}");
+        assert_eq!(lines.iter().filter(|line| line.contains("tool")).count(), 2, "{lines:#?}");
+        // A file that was not there during the lesson.
+        world.write("~/.tool/later", "x");
+        let ran = again(&world, &format!("{script}; cat {{home}}/.tool/later")).works();
+        assert!(!ran.stderr.contains("denial"), "{ran:#?}");
+    });
+}

@@ -106,11 +106,12 @@ fn lines<T>(title: &str, all: &[T], line: impl Fn(&T) -> String) {
     }
 }
 
-/// Options that let the next lesson go through the blocks, each for the shortest path that one wildcard block names.
+/// Options that let the next lesson go through the blocks, each for the highest directory inside one that a line may
+/// stand for: all that a program keeps there, not a file each time.
 fn allow_again(blocked: &[&Refused]) -> (bool, String) {
     let mut options: BTreeMap<String, ()> = BTreeMap::new();
     for one in blocked {
-        let path = escape(one.wanted.path.as_bytes());
+        let path = escape(one.through.as_ref().unwrap_or(&one.wanted.path).as_bytes());
         let shell = format!("'{}'", path.replace('\'', "'\\''"));
         let plain =
             path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@%".contains(&byte));

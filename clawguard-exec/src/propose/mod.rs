@@ -21,8 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 use clawguard_core::{
-    AbsPath, Access, AccessSet, Decider, Host, Move, Origin, Pattern, Place, Policy, RuleId,
-    Verdict,
+    AbsPath, Access, AccessSet, Decider, Host, Move, Origin, Pattern, Place, Policy,
+    ResolvedPolicy, RuleId, Verdict,
 };
 
 pub(crate) use self::edit::Edited;
@@ -90,6 +90,8 @@ pub(crate) struct Line {
 pub(crate) struct Refused {
     pub(crate) wanted: Wanted,
     pub(crate) reason: Reason,
+    /// What an `--allow` would name to go through the block: the highest directory inside it that a line may stand for.
+    pub(crate) through: Option<AbsPath>,
 }
 
 /// Why it is not.
@@ -126,7 +128,8 @@ pub(crate) fn propose(evidence: Evidence<'_>) -> Result<Proposal, Failure> {
     let held = with_everything(own)?.resolve(host)?;
     let mut blocks = held.decider();
     let told = |rule| present.told(held.rule(rule));
-    let mut named = own.clone().resolve(host)?.decider();
+    let named_policy = own.clone().resolve(host)?;
+    let mut named = named_policy.decider();
     let mut secrets = Secrets::new(host)?;
     let mut existing = known::present(host);
     existing.push(dotenv::present(host, wanted));
@@ -139,12 +142,18 @@ pub(crate) fn propose(evidence: Evidence<'_>) -> Result<Proposal, Failure> {
         }
         let one = Wanted { access: missing, ..one };
         match refuse(&one, &mut secrets, &mut named, &mut blocks, &told) {
-            Some(reason) => refused.push(Refused { wanted: one, reason }),
+            Some(reason) => {
+                let is_blocked = matches!(reason, Reason::Blocked(_));
+                let through = is_blocked.then(|| through(&one, host, &mut blocks, &mut secrets));
+                refused.push(Refused { wanted: one, reason, through });
+            }
             None => open.push(one),
         }
     }
     let mut plain = with_everything(&present.policy()?)?.resolve(host)?.decider();
+    let opened = opened_by_option(&named_policy, &mut plain);
     let limits = shape::Limits {
+        opened: &opened,
         host,
         existing: &existing,
         named: &mut named,
@@ -153,11 +162,11 @@ pub(crate) fn propose(evidence: Evidence<'_>) -> Result<Proposal, Failure> {
         level,
     };
     let shape::Shaped { mut units, too_wide } = shape::shape(&open, moves, limits);
-    refused.extend(
-        too_wide
-            .iter()
-            .map(|(wanted, why)| Refused { wanted: wanted.clone(), reason: Reason::TooWide(why) }),
-    );
+    refused.extend(too_wide.iter().map(|(wanted, why)| Refused {
+        wanted: wanted.clone(),
+        reason: Reason::TooWide(why),
+        through: None,
+    }));
     let left_out: BTreeSet<&AbsPath> = too_wide.iter().map(|(wanted, _)| &wanted.path).collect();
     let kept: Kept<'_> = open
         .iter()
@@ -196,6 +205,43 @@ fn readable(wanted: &Wanted) -> Wanted {
 /// The `.env` files in the tree of the working directory.
 pub(crate) fn dotenvs(host: &Host) -> Vec<AbsPath> {
     dotenv::present(host, &[]).paths
+}
+
+/// The highest directory inside a block that one line may stand for, or the path itself: what a program keeps is in a
+/// directory of its own, and a lesson for each file of it would be one too many.
+fn through(wanted: &Wanted, host: &Host, blocks: &mut Decider, secrets: &mut Secrets) -> AbsPath {
+    let mut found = wanted.path.clone();
+    let mut at = wanted.path.parent();
+    while let Some(above) = at {
+        at = above.parent();
+        let decision = blocks.decide(&above);
+        let is_inside = |access| matches!(decision.verdict(access), Verdict::Denied(_));
+        let is_secret = wanted.access.iter().any(|access| secrets.find(&above, access).is_some());
+        if !wanted.access.iter().all(is_inside) {
+            break;
+        }
+        if places::may_stand(&above, wanted.access, host) && !is_secret {
+            found = above;
+        }
+    }
+    found
+}
+
+/// The directories inside blocks that `--allow` of this very run names: whatever was wanted in one, its owner has
+/// opened it as a whole.
+fn opened_by_option(own: &ResolvedPolicy, plain: &mut Decider) -> Vec<AbsPath> {
+    let is_option =
+        |origin: &Origin| matches!(origin, Origin::CommandLine { option } if *option == "--allow");
+    let places = own.allowed_places().filter(|(id, place)| {
+        let text = own.rule(*id).pattern.text();
+        let is_wild = text.iter().any(|byte| b"*?[".contains(byte));
+        is_option(&own.rule(*id).origin) && !is_wild && place.as_path().is_dir()
+    });
+    let is_blocked = |place: &AbsPath| {
+        let decision = plain.decide(place);
+        Access::ALL.into_iter().any(|one| matches!(decision.verdict(one), Verdict::Denied(_)))
+    };
+    places.map(|(_, place)| place.clone()).filter(is_blocked).collect()
 }
 
 /// The accesses that a policy does not allow.

@@ -53,6 +53,8 @@ pub(super) struct Unit {
 /// What holds a proposal back.
 pub(super) struct Limits<'a> {
     pub(super) host: &'a Host,
+    /// Directories inside blocks that `--allow` names: one line stands for all that was wanted in one.
+    pub(super) opened: &'a [AbsPath],
     pub(super) existing: &'a [known::Present],
     /// What its owner allows by name.
     pub(super) named: &'a mut Decider,
@@ -230,6 +232,13 @@ pub(super) fn shape(open: &[Wanted], moves: &[Move], mut limits: Limits<'_>) -> 
             join(&mut units, &mut limits, Access::Read);
         }
         Level::Trees => raise(&mut units, &mut limits),
+    }
+    for directory in limits.opened {
+        let within: Vec<AbsPath> =
+            beneath(&units, directory).map(|unit| unit.path.clone()).collect();
+        if !within.is_empty() {
+            replace(&mut units, &within, directory.clone());
+        }
     }
     fold(&mut units);
     let mut units: Vec<Unit> = units.into_values().collect();
