@@ -249,3 +249,34 @@ run('itself', '/proc/self/exe', ['python3', '-c', 'pass'])
         assert_eq!(ran.stdout, expected, "{ran:#?}");
     });
 }
+
+#[test]
+fn nothing_becomes_executable_that_must_not_be_executed() {
+    for_every_user(|world| {
+        site(&world);
+        world.write("~/work/data/plain", "plain");
+        world.chmod("~/work/data/plain", 0o644);
+        world.write("~/work/.env", "x");
+        world.answers(
+            "
+            chmod       ~/work/data/plain 0755            EACCES
+            chmod       ~/work/data/plain 0700            EACCES
+            openat      ~/work/data/plain O_RDWR 0 >a     ok
+            fchmod      %a 0755                           EACCES
+            chmod       /proc/self/fd/%a 0755             EACCES
+            chmod       ~/work/data/plain 0600            ok
+            lstat       ~/work/data/plain                 100600:5
+            # What may be executed by its mode already keeps that, but does not get it back.
+            chmod       ~/work/data/true 0700             ok
+            chmod       ~/work/data/true 0600             ok
+            chmod       ~/work/data/true 0700             EACCES
+            openat      ~/work/data/new O_WRONLY|O_CREAT 0777 ok
+            lstat       ~/work/data/new                   100644:0
+            chmod       ~/work/data 0700                  ok
+            chmod       ~/work/tools/plain 0755           ok
+            openat      ~/work/tools/new O_WRONLY|O_CREAT 0777 ok
+            lstat       ~/work/tools/new                  100755:0
+            ",
+        );
+    });
+}
