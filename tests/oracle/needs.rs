@@ -320,7 +320,11 @@ impl Judge<'_> {
                 let mut reasons = Reasons::default();
                 reasons.add(self.denies(Write, &path), EACCES);
                 reasons.add(operation.call == Call::Symlink && self.refuses_link(&path), EACCES);
-                reasons.verdict()
+                let is_file = matches!(operation.number & 0o170_000, 0 | 0o100_000);
+                match operation.call == Call::Mknod && is_file {
+                    true => self.unless_executable(operation, Some(path), reasons.verdict()),
+                    false => reasons.verdict(),
+                }
             }
         }
     }

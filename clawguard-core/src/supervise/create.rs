@@ -179,7 +179,7 @@ fn attempt(
 }
 
 /// The mode of a file that is made: one that must not be executed is not made executable.
-pub(super) fn mode_of_new(worker: &mut Worker, path: &AbsPath, mode: Mode) -> Mode {
+fn mode_of_new(worker: &mut Worker, path: &AbsPath, mode: Mode) -> Mode {
     let executable = Mode::from_bits_retain(EXECUTABLE);
     if !mode.intersects(executable) || worker.may_be_program(path) {
         return mode;

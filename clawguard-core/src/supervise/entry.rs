@@ -6,7 +6,7 @@ use rustix::fs::{AtFlags, FileType, Mode, makedev};
 use rustix::io::Errno;
 
 use super::answer::{Answered, value};
-use super::metadata::spare_device;
+use super::metadata::{EXECUTABLE, spare_device};
 use super::pin::Entry;
 use super::request::{Named, Request};
 use super::target::PATH_MAX;
@@ -78,16 +78,20 @@ pub(super) fn mknod(worker: &mut Worker, request: &Request<'_>) -> Answered {
         FileType::Symlink | FileType::Unknown => return Err(Errno::INVAL),
     }
     let entry = entry(worker, request, 0)?;
-    let mut mode = Mode::from_bits_retain(bits & 0o7777);
-    if let (FileType::RegularFile, Some(path)) = (kind, entry.path()) {
-        mode = super::create::mode_of_new(worker, &path, mode);
-    }
+    let mode = Mode::from_bits_retain(bits & 0o7777);
+    let is_program = kind == FileType::RegularFile && bits & EXECUTABLE != 0;
     make(
         worker,
         request,
         &entry,
         kind,
-        |worker, path| worker.require_at(request, path, Access::Write.into()),
+        |worker, path| {
+            worker.require_at(request, path, Access::Write.into())?;
+            match is_program && !worker.may_be_program(path) {
+                true => worker.require_at(request, path, Access::Execute.into()),
+                false => Ok(()),
+            }
+        },
         |entry| rustix::fs::mknodat(&entry.parent, &*entry.last, kind, mode, makedev(0, 0)),
     )
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
@@ -122,16 +122,17 @@ fn judge(
     let mut images = Vec::new();
     for _ in 0..=INTERPRETERS {
         images.push(require(worker, request, &pinned)?);
-        let loaders = match image(worker, &pinned)? {
+        let own_first = |errno| own_error(&pinned).unwrap_or(errno);
+        let loaders = match image(worker, &pinned).map_err(own_first)? {
             Image::Script(path) => {
-                pinned = interpreter(worker, request, &path)?;
+                pinned = interpreter(worker, request, &path).map_err(own_first)?;
                 continue;
             }
             Image::Program(loaders) => loaders,
             Image::Unknown => Vec::new(),
         };
         for path in loaders {
-            let loader = interpreter(worker, request, &path)?;
+            let loader = interpreter(worker, request, &path).map_err(own_first)?;
             images.push(require(worker, request, &loader)?);
         }
         return Ok(images);
@@ -165,6 +166,18 @@ fn may_run_nameless(worker: &Worker, stat: &Stat, allowed: AccessSet) -> bool {
 
 fn is_regular(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+/// Why the kernel would not execute this file itself: that comes before what is wrong with its interpreter.
+fn own_error(pinned: &Pinned) -> Option<Errno> {
+    let link = through(&pinned.fd);
+    let asked = crate::sys::calls::check_execution(&link).err();
+    let errno = asked.and_then(|error| Errno::from_io_error(&error));
+    // Before Linux 6.14 the flag is unknown.
+    errno.filter(|errno| *errno != Errno::INVAL).or_else(|| {
+        let execute = rustix::fs::Access::EXEC_OK;
+        rustix::fs::accessat(CWD, &*link, execute, AtFlags::EACCESS).err()
+    })
 }
 
 /// What this file is for the kernel. What cannot be read is executed only where Landlock holds the policy alone.
