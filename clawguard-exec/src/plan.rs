@@ -199,7 +199,10 @@ fn print(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
     section(
         out,
         "Remarks",
-        plan.lints().iter().map(|lint| format!("{}: {}", lint.kind, lint.text)),
+        plan.lints()
+            .iter()
+            .map(|lint| format!("{}: {}", lint.kind, lint.text))
+            .chain(policy.remarks().iter().map(|remark| format!("git: {remark}"))),
     )?;
     writeln!(out, "\nRules, and who holds them for opens, creations, removals and execs:")?;
     for row in plan.ledger() {

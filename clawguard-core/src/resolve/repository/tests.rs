@@ -133,11 +133,15 @@ fn a_linked_worktree_allows_the_shared_directory_and_no_other_worktrees_state() 
     let tree = "main/.git/worktrees/tree";
     assert_eq!(scene.allows("tree"), ["main/.git"]);
     assert_eq!(scene.allows("tree/sub"), ["main/.git"]);
-    scene.write("tree/other", "x");
-    scene.git("tree", "add other");
-    assert_eq!(scene.names(&scene.of("tree/sub").readable), ["tree/.git", "tree/other"]);
     scene.age("tree");
     assert_eq!(scene.names(&scene.of("tree/sub").readable), ["tree/.git"]);
+    scene.write("tree/other", "x");
+    scene.git("tree", "add other");
+    // Changed no earlier than the index: git must read it again.
+    let index = std::fs::File::options().write(true).open(scene.root.join(tree).join("index"));
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_590_000_000);
+    index.unwrap().set_modified(long_ago).unwrap();
+    assert_eq!(scene.names(&scene.of("tree/sub").readable), ["tree/.git", "tree/other"]);
     for name in ["tree/.git", "main/.git/hooks", "main/.git/config", "main/.git/index"] {
         assert!(scene.trusts("tree", name), "{name}");
     }
