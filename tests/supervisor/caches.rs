@@ -24,6 +24,7 @@ while IFS= read -r -d '' path; do
     else { echo planted > "$path"; } 2>/dev/null && printf '%s\n' "$path"; fi
 done < ~/work/targets
 rm ~/work/targets
+[ $# -gt 0 ] || { echo 0; exit; }
 find "$@" -type d -exec chmod u+w {} +
 find "$@" -type f -exec chmod u+w {} + -exec sh -c 'for file; do echo planted > "$file"; done' sh {} +
 find "$@" -type f -size +0 | wc -l"#;
@@ -107,7 +108,7 @@ fn overwrite(world: &World) -> usize {
     let targets: Vec<String> = targets.map(|path| format!("{}\0", path.display())).collect();
     assert!(targets.len() > 10, "{targets:?}");
     world.write("~/work/targets", targets.concat());
-    let own = fs::read_dir(world.path("~/.cache/clawguard")).unwrap();
+    let own = fs::read_dir(world.path("~/.cache/clawguard")).into_iter().flatten();
     let own = own.map(|entry| entry.unwrap().path().into_os_string());
     let command = ["bash", "-c", OVERWRITE, "bash"].map(OsString::from);
     let ran = world.shim_with(["-q"]).command(command.into_iter().chain(own));
@@ -291,7 +292,7 @@ echo 'fn main() { println!("{}", dep::DEP) }' > src/main.rs; cargo run -q"#;
 /// Case 13: wheels that pip built once and installs again.
 #[test]
 fn a_wheel_that_pip_built_for_the_owner_stays_as_it_is() {
-    let install = "/usr/bin/python3 -m venv v && v/bin/pip -q --disable-pip-version-check install --no-index --find-links $packages/python dep && v/bin/python -c 'import dep; print(dep.DEP)'";
+    let install = "/usr/bin/python3 -m venv --without-pip v && $tools/python/bin/pip --python v -q --disable-pip-version-check install --no-index --find-links $packages/python dep && v/bin/python -c 'import dep; print(dep.DEP)'";
     Manager {
         install,
         again: install,
