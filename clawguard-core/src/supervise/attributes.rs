@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use rustix::fs::{AtFlags, FileType, Timespec, Timestamps, inotify};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, FileType, OFlags, Timespec, Timestamps, inotify};
 use rustix::io::Errno;
 
 use super::answer::{Answer, Answered, io_value, value};
@@ -103,14 +105,25 @@ const WATCH_BITS: u32 = 0xf700_efff;
 /// `IN_MASK_CREATE` of linux/inotify.h.
 const IN_MASK_CREATE: u32 = 0x1000_0000;
 
+/// Does a descriptor come from `inotify_init`? The kernel asks before it looks at the path.
+fn is_watcher(fd: &OwnedFd) -> Result<bool, Errno> {
+    Ok(rustix::fs::readlink(through(fd), Vec::new())?.as_bytes() == b"anon_inode:inotify")
+}
+
 /// `inotify_add_watch`.
 pub(super) fn watch(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let mask = request.word(2);
-    let both = libc::IN_MASK_ADD | IN_MASK_CREATE;
-    if mask == 0 || mask & !WATCH_BITS != 0 || mask & both == both {
+    if mask == 0 || mask & !WATCH_BITS != 0 {
         return Err(Errno::INVAL);
     }
     let watcher = request.target.duplicate(request.word(0).cast_signed())?;
+    if rustix::fs::fcntl_getfl(&watcher)?.contains(OFlags::PATH) {
+        return Err(Errno::BADF);
+    }
+    let both = libc::IN_MASK_ADD | IN_MASK_CREATE;
+    if mask & both == both || !is_watcher(&watcher)? {
+        return Err(Errno::INVAL);
+    }
     let object = worker.object(request, 0)?;
     let kind = FileType::from_raw_mode(rustix::fs::fstat(&object.fd)?.st_mode);
     if mask & libc::IN_ONLYDIR != 0 && kind != FileType::Directory {
