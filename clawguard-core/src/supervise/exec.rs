@@ -64,6 +64,8 @@ fn stack(process: u32) -> Option<u64> {
 pub(super) fn exec(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let proceed = Answer::Continue(worker.shared.floor.execute());
     if request.call.name == "execveat" {
+        // The path is copied before the flags are looked at.
+        request.named(0)?;
         request.only_flags(4, libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH | AT_EXECVE_CHECK)?;
     }
     // What cannot be found or read is not left to the kernel: it may find something else.
