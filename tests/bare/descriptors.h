@@ -151,6 +151,9 @@ static void show_descriptor(int fd, char *out, size_t most)
     char *shown = strncmp(name, top, strlen(top)) == 0 ? name + strlen(top) : name;
     if (strchr(shown, '['))
         *strchr(shown, '[') = 0;
+    /* The name of what has none is a number. */
+    if (strchr(shown, '#'))
+        strchr(shown, '#')[1] = 0;
     snprintf(out + used, most - used, " [%d %s was=%s %s fl=%o fd=%d at=%lld lease=%d owner=%d]", fd, shown,
              was(&stat), type_of(stat.st_mode), flags, own, (long long)lseek(fd, 0, SEEK_CUR), fcntl(fd, F_GETLEASE),
              fcntl(fd, F_GETOWN));
