@@ -15,6 +15,7 @@ mod listed;
 mod mixed;
 mod names;
 mod numbers;
+mod one_way;
 mod outsiders;
 mod parent;
 mod privileges;

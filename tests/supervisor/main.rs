@@ -15,6 +15,7 @@ mod execution;
 mod git;
 mod init;
 mod journal;
+mod lending;
 mod links;
 mod metadata;
 mod mounted;

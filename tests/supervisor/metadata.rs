@@ -88,8 +88,8 @@ fn each_change_of_an_allowed_file_is_seen_at_once() {
             "
             chmod       ~/work/open/file 0604             ok
             lstat       ~/work/open/file                  100604:4
-            fchmodat@at ~/work/open/file 04711            ok
-            lstat       ~/work/open/file                  104711:4
+            fchmodat@at ~/work/open/file 01711            ok
+            lstat       ~/work/open/file                  101711:4
             fchmodat2@empty ~/work/open/file 0600 0       ok
             lstat       ~/work/open/file                  100600:4
             fchmod@r-fd ~/work/open/file 0644             ok

@@ -95,7 +95,8 @@ impl Traps {
 
     fn judged(self, name: &str, judged: &Judged) -> Trap {
         match judged.family {
-            Family::Open => only(self.opens, opening(judged)),
+            Family::Open if self.opens => opening(judged),
+            Family::Open => lending(judged),
             Family::Entry => Trap::Always,
             Family::Metadata => asking(judged),
             Family::Socket => match judged.held {
@@ -122,6 +123,8 @@ impl Traps {
         let mut rows = Vec::new();
         if self.opens {
             rows.push(row("open", "every open, but for O_PATH in a register"));
+        } else {
+            rows.push(row("open", "openat2, and making a set-user-ID or set-group-ID file"));
         }
         rows.extend([
             row("entry", "making, removing, linking and moving entries"),
@@ -184,6 +187,30 @@ fn opening(judged: &Judged) -> Trap {
         }
         None => Trap::Always,
     }
+}
+
+/// Making a file that would lend its owner's rights, or its group's, to whoever executes it. The flags and the mode of
+/// `openat2` are in memory.
+fn lending(judged: &Judged) -> Trap {
+    let lends = |argument| [constants::S_ISUID, constants::S_ISGID].map(|bit| set(argument, bit));
+    let need = judged.objects.iter().find_map(|object| match object.need {
+        Need::Opening(flags) => Some(flags),
+        Need::Access(_) | Need::AccessMode(_) => None,
+    });
+    match need {
+        Some(OpenFlags::Argument(flags)) => {
+            let makes = [constants::O_CREAT, constants::O_TMPFILE].map(|bit| set(flags, bit));
+            let both = |made: Check| lends(flags + 1).map(|lent| vec![made, lent]);
+            Trap::When(makes.into_iter().flat_map(both).collect())
+        }
+        Some(OpenFlags::Creat) => Trap::When(lends(1).map(|lent| vec![lent]).to_vec()),
+        Some(OpenFlags::OpenHow { .. }) | None => Trap::Always,
+    }
+}
+
+/// One bit of a 32-bit argument is set.
+fn set(argument: u8, bit: constants::Constant) -> Check {
+    masked(argument, bit.value, Is::Other(0))
 }
 
 /// `access` with F_OK asks for nothing but existence.

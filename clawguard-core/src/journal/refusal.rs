@@ -20,6 +20,8 @@ pub enum Refusal {
     Granted,
     /// Change a device of the machine.
     Device,
+    /// Make a file that lends the rights of its owner, or of its group, to whoever executes it.
+    Lends,
     /// Make a socket of which nobody can judge where it sends.
     Datagram,
     /// Listen on an address that other machines reach.
@@ -28,13 +30,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Refusal; 8] = [
+    pub const ALL: [Refusal; 9] = [
         Refusal::Pinned,
         Refusal::Link,
         Refusal::Gain,
         Refusal::Contents,
         Refusal::Granted,
         Refusal::Device,
+        Refusal::Lends,
         Refusal::Datagram,
         Refusal::Address,
     ];
@@ -49,6 +52,7 @@ impl Refusal {
             Refusal::Contents => "contents",
             Refusal::Granted => "granted",
             Refusal::Device => "device",
+            Refusal::Lends => "lends",
             Refusal::Datagram => "datagram",
             Refusal::Address => "address",
         }
@@ -70,6 +74,9 @@ impl Refusal {
             Refusal::Contents => "what is in it would be decided differently at its new place",
             Refusal::Granted => "the file would be decided differently at its new place",
             Refusal::Device => "a device of the machine is not changed from inside",
+            Refusal::Lends => {
+                "whoever executed the file would act with the rights of its owner or group"
+            }
             Refusal::Datagram => "unix datagram sockets: nobody can judge where they send",
             Refusal::Address => "only loopback addresses may listen",
         }

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::answer::Answered;
 use super::lookup::{Kind, NO_LINKS};
-use super::metadata::EXECUTABLE;
+use super::metadata::{EXECUTABLE, lends_identity, refuse_to_lend};
 use super::open::{How, existing, open_pinned, pin_restricted};
 use super::pin::{Entry, Name, Pinned, name_of};
 use super::request::Request;
@@ -37,6 +37,9 @@ pub(super) fn unnamed(
         ways.object(request.target, base, path, how.follow(), Kind::Directory)?
     };
     worker.require(request, &directory, Access::Write.into())?;
+    if lends_identity(FileType::RegularFile, how.mode) {
+        return Err(refuse_to_lend(worker, request, &directory.name));
+    }
     let fd = worker.with_umask(request.target, || {
         rustix::fs::openat2(&directory.fd, c".", how.making(), how.mode, NO_LINKS)
     })?;
@@ -161,6 +164,9 @@ fn attempt(
         }
         Err(Errno::NOENT) => {
             worker.require_at(request, &path, how.access().with(Access::Write))?;
+            if lends_identity(FileType::RegularFile, how.mode) {
+                return Err(refuse_to_lend(worker, request, &Name::Path(path)));
+            }
             // What stands there by then was not judged.
             let flags = how.making() | OFlags::EXCL;
             let mode = mode_of_new(worker, &path, how.mode);

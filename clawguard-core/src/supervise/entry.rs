@@ -6,8 +6,8 @@ use rustix::fs::{AtFlags, FileType, Mode, makedev};
 use rustix::io::Errno;
 
 use super::answer::{Answered, value};
-use super::metadata::{EXECUTABLE, spare_device};
-use super::pin::Entry;
+use super::metadata::{EXECUTABLE, lends_identity, refuse_to_lend, spare_device};
+use super::pin::{Entry, Name};
 use super::request::{Named, Request};
 use super::target::PATH_MAX;
 use super::worker::Worker;
@@ -87,6 +87,9 @@ pub(super) fn mknod(worker: &mut Worker, request: &Request<'_>) -> Answered {
         kind,
         |worker, path| {
             worker.require_at(request, path, Access::Write.into())?;
+            if lends_identity(kind, mode) {
+                return Err(refuse_to_lend(worker, request, &Name::Path(path.clone())));
+            }
             match is_program && !worker.may_be_program(path) {
                 true => worker.require_at(request, path, Access::Execute.into()),
                 false => Ok(()),

@@ -78,6 +78,23 @@ pub(super) fn spare_program(
     }
 }
 
+/// Would a file with this mode lend its owner's rights, or its group's, to whoever executes it? A directory only passes
+/// its group on, and without the right to execute the bit of the group means nothing.
+pub(super) fn lends_identity(kind: FileType, mode: Mode) -> bool {
+    let of_group = Mode::SGID | Mode::XGRP;
+    kind != FileType::Directory && (mode.contains(Mode::SUID) || mode.contains(of_group))
+}
+
+/// Refuses to make such a file, or to make a file such. The target gains nothing by it, but whoever executes it later is
+/// confined by nothing.
+pub(super) fn refuse_to_lend(worker: &mut Worker, request: &Request<'_>, name: &Name) -> Errno {
+    let write = Access::Write.into();
+    match name {
+        Name::Path(path) => worker.refuse_for(Refusal::Lends, request, path, write, Errno::PERM),
+        Name::Nameless(_) => Errno::PERM,
+    }
+}
+
 /// `chmod`, `fchmod`, `fchmodat`, `fchmodat2`.
 pub(super) fn chmod(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let mode = match request.call.name {
@@ -90,7 +107,8 @@ pub(super) fn chmod(worker: &mut Worker, request: &Request<'_>) -> Answered {
     };
     let object = adjustable(worker, request)?;
     let present = rustix::fs::fstat(&object.fd)?.st_mode;
-    match FileType::from_raw_mode(present) {
+    let kind = FileType::from_raw_mode(present);
+    match kind {
         FileType::Symlink => return Err(Errno::OPNOTSUPP),
         FileType::RegularFile if mode & !present & EXECUTABLE != 0 => {
             spare_program(worker, request, &object)?;
@@ -98,6 +116,9 @@ pub(super) fn chmod(worker: &mut Worker, request: &Request<'_>) -> Answered {
         _ => {}
     }
     let mode = Mode::from_bits_retain(mode & 0o7777);
+    if lends_identity(kind, mode) {
+        return Err(refuse_to_lend(worker, request, &object.name));
+    }
     value(rustix::fs::chmodat(CWD, through(&object.fd), mode, AtFlags::empty()))
 }
 

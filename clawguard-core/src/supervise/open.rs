@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::answer::{Answer, Answered, OnExec};
 use super::create;
 use super::lookup::{Follow, Kind, NO_LINKS, Ways};
+use super::metadata::lends_identity;
 use super::pin::{Name, Pinned, through};
 use super::request::Request;
 use super::target::{Base, Target};
@@ -154,14 +155,18 @@ pub(super) fn open(worker: &mut Worker, request: &Request<'_>) -> Answered {
     };
     if how.has(libc::O_PATH) {
         // Only openat2 comes here: an O_PATH descriptor cannot be handed over, and its flags are no proof.
-        let proof = worker.shared.floor.open(&worker.shared.ways.mounts);
-        return proof.map(Answer::Continue).ok_or(Errno::NOSYS);
+        return Err(Errno::NOSYS);
     }
     let path = request.target.path(request.arguments[usize::from(address)])?;
     if path.is_empty() {
         return Err(Errno::NOENT);
     }
-    if worker.shared.floor.holds_opens()
+    // Flags and mode in memory may be others by the time the kernel reads them: it could make a file that lends its
+    // owner's rights.
+    let may_lend =
+        request.call.name == "openat2" || lends_identity(FileType::RegularFile, how.mode);
+    if !may_lend
+        && worker.shared.floor.holds_opens()
         && let Some(proof) = worker.shared.floor.open(&worker.shared.ways.mounts)
         && is_allowed(worker, request, &how, base, &path)?
     {

@@ -330,6 +330,7 @@ impl Worker {
             | Refusal::Contents
             | Refusal::Granted
             | Refusal::Device
+            | Refusal::Lends
             | Refusal::Datagram
             | Refusal::Address => None,
         };

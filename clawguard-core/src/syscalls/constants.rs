@@ -61,6 +61,10 @@ constants! {
 // linux/fcntl.h, linux/socket.h, linux/net.h, linux/prctl.h: what stops for the supervisor.
 constants! {
     O_PATH = 0x0020_0000;
+    O_CREAT = 0x40;
+    O_TMPFILE = 0x0040_0000;
+    S_ISUID = 0x800;
+    S_ISGID = 0x400;
     AF_UNIX = 1;
     SOCK_DGRAM = 2;
     SOCK_RAW = 3;
@@ -70,6 +74,7 @@ constants! {
 // linux/fs.h, linux/fsverity.h, linux/fscrypt.h, linux/msdos_fs.h, fs/ext4/ext4.h. The 32-bit forms
 // may mean the same to a FUSE server, which gets a request as it came.
 constants! {
+    FIDEDUPERANGE = 0xc018_9436;
     FS_IOC_SETFLAGS = 0x4008_6602;
     FS_IOC32_SETFLAGS = 0x4004_6602;
     FS_IOC_SETVERSION = 0x4008_7602;

@@ -53,6 +53,8 @@ pub(crate) enum Forbidden {
     TerminalInput,
     /// Files changed through a descriptor that is open for reading only.
     FileAttributes,
+    /// Contents compared: with a file that may be written and not read, each guess at what is in it is answered.
+    Comparing,
     /// A Landlock domain of the target's own: a supervisor that performs its calls stands outside it, so a sandbox
     /// that believes in it would be none. Refused only where there is a supervisor.
     InnerLandlock,
@@ -81,6 +83,7 @@ impl Forbidden {
             Forbidden::OtherProcesses => "limits and priorities of other processes",
             Forbidden::TerminalInput => "terminal input",
             Forbidden::FileAttributes => "files changed through read-only descriptors",
+            Forbidden::Comparing => "contents compared through write-only descriptors",
             Forbidden::InnerLandlock => "a Landlock sandbox inside this one",
             Forbidden::MessageQueues => "POSIX message queues",
             Forbidden::Retired => "retired calls",
@@ -261,6 +264,7 @@ const UNSHARE: &[Denial] =
     &[eperm_when(Forbidden::Namespaces, &[arg(0, "flags", Test::AnyBitBut(UNSHARE_OWN))])];
 const IOCTL: &[Denial] = &[
     eperm_when(Forbidden::TerminalInput, &[arg(1, "op", Test::OneOf(&[TIOCSTI, TIOCLINUX]))]),
+    eperm_when(Forbidden::Comparing, &[arg(1, "op", Test::OneOf(&[FIDEDUPERANGE]))]),
     Denial {
         forbids: Forbidden::FileAttributes,
         errno: Errno::Eacces,

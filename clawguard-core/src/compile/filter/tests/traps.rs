@@ -85,6 +85,8 @@ fn every_judged_call_stops_as_its_family_says() {
                 (Family::Entry, _) | (Family::Socket, "bind") => true,
                 (Family::Metadata, "access" | "faccessat" | "faccessat2") => false,
                 (Family::Metadata, _) => true,
+                // What it makes is in memory.
+                (Family::Open, "openat2") => true,
                 (Family::Open, _) => traps.opens,
                 (Family::Exec, _) => traps.execs,
                 (Family::Socket, "connect") => traps.unix_sockets || traps.opens,
@@ -139,8 +141,29 @@ fn an_o_path_open_runs_where_its_flag_is_in_a_register() {
     for args in [[0; 6], [O_PATH; 6], [u64::MAX; 6]] {
         expect(OPEN, "openat2", &args, Notify);
         expect(OPEN, "creat", &args, Notify);
-        expect(CLOSED, "openat2", &args, Allow);
-        expect(CLOSED, "creat", &args, Allow);
+        expect(CLOSED, "openat2", &args, Notify);
+    }
+    expect(CLOSED, "creat", &[0; 6], Allow);
+    expect(CLOSED, "creat", &[O_PATH; 6], Allow);
+}
+
+#[test]
+fn an_open_that_makes_a_file_which_lends_its_owners_rights_always_stops() {
+    const O_CREAT: u64 = 0o100;
+    const O_TMPFILE: u64 = 0o2020_0000;
+    for mode in [0o4755, 0o2755, 0o6000] {
+        for flags in [O_CREAT, O_CREAT | 0o1, O_TMPFILE | 0o2] {
+            expect_32(CLOSED, "open", &[1, flags, mode], Notify);
+            expect_32(CLOSED, "openat", &[1, 1, flags, mode], Notify);
+        }
+        expect_32(CLOSED, "creat", &[1, mode], Notify);
+        // Nothing is made.
+        expect_32(CLOSED, "open", &[1, 0o1, mode], Allow);
+    }
+    for mode in [0o644, 0o1777] {
+        expect_32(CLOSED, "open", &[1, O_CREAT, mode], Allow);
+        expect_32(CLOSED, "openat", &[1, 1, O_TMPFILE | 0o2, mode], Allow);
+        expect_32(CLOSED, "creat", &[1, mode], Allow);
     }
 }
 
