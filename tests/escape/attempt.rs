@@ -24,6 +24,7 @@ pub(crate) const CLASSES: &[&str] = &[
     "processes",
     "races",
     "renames",
+    "rivals",
     "settled",
     "signals",
     "sockets",
@@ -57,6 +58,11 @@ pub(crate) struct Attempt {
 impl Attempt {
     pub(crate) fn has_outsider(&self) -> bool {
         self.with & 1 != 0
+    }
+
+    /// Does a second run of it act in the same tree?
+    pub(crate) fn has_rival(&self) -> bool {
+        self.with & 8 != 0
     }
 
     fn parse(class: &str, line: &str) -> Attempt {

@@ -100,6 +100,51 @@ pub(crate) fn run(
 ) -> Ran {
     let output = world.path("{root}/output");
     let to = File::create(&output).unwrap();
+    let mut command = command(programs, world, attempt, (&attempt.name, prefix), outsider, step);
+    let mut child = command.stdout(to.try_clone().unwrap()).stderr(to).spawn().unwrap();
+    let status = wait(&mut child);
+    end_group(&child);
+    Ran { output: fs::read(output).unwrap(), status }
+}
+
+/// A second run of the attempt's program behind the same prefix; ended when it is dropped.
+pub(crate) struct Rival(Child);
+
+impl Rival {
+    pub(crate) fn start(
+        programs: &Programs,
+        world: &World,
+        attempt: &Attempt,
+        prefix: &[String],
+    ) -> Rival {
+        let name = format!("rival:{}", attempt.name);
+        let mut command = command(programs, world, attempt, (&name, prefix), (0, "0"), Step::All);
+        Rival(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Rival {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        wait(&mut self.0);
+        end_group(&self.0);
+    }
+}
+
+/// Whatever it left in its process group goes with it; a sandbox should have seen to that.
+fn end_group(child: &Child) {
+    let group = format!("-{}", child.id());
+    let _ = Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status();
+}
+
+fn command(
+    programs: &Programs,
+    world: &World,
+    attempt: &Attempt,
+    (name, prefix): (&str, &[String]),
+    outsider: (u32, &str),
+    step: Step,
+) -> Command {
     let (pid, address) = (outsider.0.to_string(), outsider.1);
     let is_bare = if prefix.is_empty() { "1" } else { "0" };
     let mut command = Command::new(programs.path("launch"));
@@ -109,7 +154,7 @@ pub(crate) fn run(
         .args([&pid, is_bare])
         .args(prefix)
         .arg(world.text("{root}/bin/attempt"))
-        .arg(&attempt.name)
+        .arg(name)
         .arg(world.root())
         .args([&pid, address])
         .arg(step.word())
@@ -119,15 +164,8 @@ pub(crate) fn run(
         .env("HOME", world.home())
         .env("LANG", "C.UTF-8")
         .stdin(Stdio::null())
-        .stdout(to.try_clone().unwrap())
-        .stderr(to)
         .process_group(0);
-    let mut child = command.spawn().unwrap();
-    let status = wait(&mut child);
-    // Whatever it left in its process group goes with it; a sandbox should have seen to that.
-    let group = format!("-{}", child.id());
-    let _ = Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status();
-    Ran { output: fs::read(output).unwrap(), status }
+    command
 }
 
 fn wait(child: &mut Child) -> String {

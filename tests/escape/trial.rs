@@ -101,6 +101,7 @@ fn once(
     let mut watched = Watched { world: &world, protection, canaries, before, made: Vec::new() };
     let is_over = AtomicBool::new(false);
     let known = outsider.as_ref().map_or((0, "0"), |one| (one.pid(), one.address.as_str()));
+    let rival = attempt.has_rival().then(|| run::Rival::start(programs, &world, attempt, &prefix));
     let ran = std::thread::scope(|scope| {
         let helper = scope.spawn(|| watched.serve(&is_over));
         let ran = run::run(programs, &world, attempt, &prefix, known, step);
@@ -108,6 +109,7 @@ fn once(
         helper.join().unwrap();
         ran
     });
+    drop(rival);
     if let Some(what) = &attempt.after {
         after::act(programs, &world, what);
     }

@@ -45,6 +45,8 @@ enum with {
     INHERITED = 2,
     /* With OUTSIDER: the terminal behind which it sits is the controlling one, and standard input. */
     TERMINAL = 4,
+    /* A second run of the same program, in the same sandbox and tree: it does `.rival` all the time. */
+    RIVAL = 8,
 };
 
 /* Inherited descriptors. */
@@ -71,6 +73,7 @@ struct attempt {
     /* Why it is never run without a sandbox. */
     const char *never_bare;
     int with;
+    void (*rival)(void);
     /* The policy, by its name in policy.rs; NULL: "rich". */
     const char *policy;
     /* What the owner does afterwards, by its name in after.rs. */
@@ -296,6 +299,10 @@ int main(int count, char **words)
     outsider_memory_text = words[4];
     outsider_memory = strtoul(words[4], NULL, 16);
     step_wanted = atoi(words[5]);
+    const char *of_rival = strncmp(words[1], "rival:", 6) == 0 ? words[1] + 6 : NULL;
+    for (int i = 0; of_rival && i < attempts_count; i++)
+        while (strcmp(attempts[i]->name, of_rival) == 0)
+            attempts[i]->rival();
     for (int i = 0; i < attempts_count; i++)
         if (strcmp(attempts[i]->name, words[1]) == 0) {
             attempts[i]->run();
