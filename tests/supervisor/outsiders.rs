@@ -109,3 +109,21 @@ fn a_child_reads_its_own_part_of_proc_and_that_of_its_parent() {
         }
     });
 }
+
+#[test]
+fn the_kernel_tells_nothing_of_processes_outside_by_netlink() {
+    for_every_user(|world| {
+        world.policy("allowed_paths: ['~/work']");
+        // NETLINK_CONNECTOR, also with bits that the kernel does not read; NETLINK_ROUTE is the neighbour.
+        let program = "import socket, errno
+def made(kind, protocol):
+    try: socket.socket(16, kind, protocol); print('made')
+    except OSError as error: print(errno.errorcode[error.errno])
+made(2, 11)
+made(3, 11)
+made(2 | 0o2000000, 11)
+made(3, 0)";
+        let ran = world.confined().command(["/usr/bin/python3", "-I", "-c", program]);
+        assert_eq!(ran.stdout, "EACCES\nEACCES\nEACCES\nmade\n", "{ran:#?}");
+    });
+}

@@ -107,7 +107,7 @@ impl Traps {
                 // `bind`: where making entries is withheld, and addresses of the network.
                 Held::Landlock { .. } => Trap::Always,
                 // `socket` and `socketpair`.
-                Held::Open => only(self.unix_sockets, datagram()),
+                Held::Open => self.sockets(name),
                 // `listen`.
                 Held::Moot => only(self.listens, Trap::Always),
             },
@@ -115,6 +115,18 @@ impl Traps {
             Family::Process if name == "setpgid" => joining(),
             Family::Process => hiding(),
         }
+    }
+
+    /// Sockets that are refused when they are made: unix datagram sockets where Landlock does not judge what they send
+    /// to, and the one that tells of every process of the host (`PROC_EVENT_FORK`, `EXEC` and others; any user may
+    /// listen since Linux 6.6).
+    fn sockets(self, name: &str) -> Trap {
+        let mut alternatives = if self.unix_sockets { datagram() } else { Vec::new() };
+        if name == "socket" {
+            let protocol = equal(2, constants::NETLINK_CONNECTOR.value);
+            alternatives.push(vec![equal(0, constants::AF_NETLINK.value), protocol]);
+        }
+        if alternatives.is_empty() { Trap::Never } else { Trap::When(alternatives) }
     }
 
     /// What stops, by family.
@@ -228,11 +240,11 @@ fn asking(judged: &Judged) -> Trap {
 
 /// A unix datagram socket. The kernel makes one of SOCK_RAW too (net/unix/af_unix.c, `unix_create`), and looks at the
 /// lowest four bits of the type alone (`SOCK_TYPE_MASK`).
-fn datagram() -> Trap {
+fn datagram() -> Vec<Vec<Check>> {
     let of = |kind: constants::Constant| {
         vec![equal(0, constants::AF_UNIX.value), masked(1, SOCK_TYPE_MASK, Is::Equal(kind.value))]
     };
-    Trap::When(vec![of(constants::SOCK_DGRAM), of(constants::SOCK_RAW)])
+    vec![of(constants::SOCK_DGRAM), of(constants::SOCK_RAW)]
 }
 
 const SOCK_TYPE_MASK: u32 = 0xf;

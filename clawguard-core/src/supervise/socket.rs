@@ -32,7 +32,11 @@ const MOST_PATH: usize = 108;
 
 /// `socket` and `socketpair` of a unix datagram socket, which could send to any path: the filter asks of no other.
 pub(super) fn datagram(worker: &mut Worker, request: &Request<'_>) -> Answered {
-    Err(worker.refuse_unnamed(request, "unix datagram socket".to_owned()))
+    let what = match request.word(0).cast_signed() {
+        libc::AF_NETLINK => "socket of the events of all processes (NETLINK_CONNECTOR)",
+        _ => "unix datagram socket",
+    };
+    Err(worker.refuse_unnamed(request, what.to_owned()))
 }
 
 /// An address, as far as it matters here.

@@ -66,6 +66,8 @@ constants! {
     S_ISUID = 0x800;
     S_ISGID = 0x400;
     AF_UNIX = 1;
+    AF_NETLINK = 16;
+    NETLINK_CONNECTOR = 11;
     SOCK_DGRAM = 2;
     SOCK_RAW = 3;
     PR_SET_DUMPABLE = 4;
@@ -160,6 +162,8 @@ mod tests {
             BTRFS_IOC_SNAP_CREATE_V2 BTRFS_IOC_SNAP_DESTROY BTRFS_IOC_SNAP_DESTROY_V2
             BTRFS_IOC_SUBVOL_SETFLAGS BTRFS_IOC_DEFAULT_SUBVOL BTRFS_IOC_SET_RECEIVED_SUBVOL);
         assert_eq!(IN_DONT_FOLLOW.value, libc::IN_DONT_FOLLOW);
+        let netlink = [AF_NETLINK, NETLINK_CONNECTOR].map(|one| one.value.cast_signed());
+        assert_eq!(netlink, [libc::AF_NETLINK, libc::NETLINK_CONNECTOR]);
         let numbers = [O_PATH, AF_UNIX, SOCK_DGRAM, SOCK_RAW, PR_SET_DUMPABLE];
         assert_eq!(
             numbers.map(|one| one.value.cast_signed()),
