@@ -9,6 +9,7 @@ mod answers;
 mod attributes;
 mod caches;
 mod compiled;
+mod devices;
 mod differ;
 mod entries;
 mod execution;

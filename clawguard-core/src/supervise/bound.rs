@@ -28,6 +28,9 @@ pub(super) enum Bound<'a> {
     Without(BitFlags<AccessFs>),
     /// A socket is made in this directory, or beneath it, and nowhere else.
     SocketsBeneath(&'a OwnedFd),
+    /// A device that is opened cannot be driven by `ioctl`, whoever gets the descriptor: it keeps the rights that its
+    /// opener had.
+    WithoutDeviceIoctl,
 }
 
 impl Bound<'_> {
@@ -35,9 +38,11 @@ impl Bound<'_> {
     fn enter(&self) -> Result<(), Errno> {
         let refused = |_| Errno::ACCESS;
         let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-        let restrict = |handled: BitFlags<AccessFs>, directory: &OwnedFd, granted: AccessFs| {
+        let restrict = |handled: BitFlags<AccessFs>, granted: Option<(&OwnedFd, AccessFs)>| {
+            let rule =
+                |(directory, right)| Ok::<_, RulesetError>(PathBeneath::new(directory, right));
             let created = ruleset.handle_access(handled)?.create()?;
-            let created = created.add_rule(PathBeneath::new(directory, granted))?;
+            let created = created.add_rules(granted.map(rule))?;
             let status = created.restrict_self()?;
             Ok::<_, RulesetError>(status.ruleset == RulesetStatus::FullyEnforced)
         };
@@ -45,11 +50,12 @@ impl Bound<'_> {
             Bound::Without(kinds) => {
                 let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
                 // Every domain denies a move between directories that it does not grant.
-                restrict(*kinds | AccessFs::Refer, &root, AccessFs::Refer)
+                restrict(*kinds | AccessFs::Refer, Some((&root, AccessFs::Refer)))
             }
             Bound::SocketsBeneath(directory) => {
-                restrict(AccessFs::MakeSock.into(), directory, AccessFs::MakeSock)
+                restrict(AccessFs::MakeSock.into(), Some((directory, AccessFs::MakeSock)))
             }
+            Bound::WithoutDeviceIoctl => restrict(AccessFs::IoctlDev.into(), None),
         };
         if is_enforced.map_err(refused)? { Ok(()) } else { Err(Errno::ACCESS) }
     }

@@ -6,6 +6,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Stat, Uid};
 use rustix::io::Errno;
 
 use super::answer::{Answered, io_value, value};
+use super::device::is_device;
 use super::pin::{Name, Pinned, through};
 use super::request::Request;
 use super::worker::Worker;
@@ -49,16 +50,7 @@ pub(super) fn spare_device(
 pub(super) fn is_hosts_device(path: &AbsPath, kind: FileType) -> bool {
     let mut names = path.components();
     let is_hosts = names.next() == Some(b"dev") && names.next() != Some(b"pts");
-    let is_device = match kind {
-        FileType::CharacterDevice | FileType::BlockDevice => true,
-        FileType::RegularFile
-        | FileType::Directory
-        | FileType::Symlink
-        | FileType::Fifo
-        | FileType::Socket
-        | FileType::Unknown => false,
-    };
-    is_hosts && is_device
+    is_hosts && is_device(kind)
 }
 
 /// The bits of a mode that let a file be executed.

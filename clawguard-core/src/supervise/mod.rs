@@ -13,6 +13,7 @@ mod astray;
 mod attributes;
 mod bound;
 mod create;
+mod device;
 mod entry;
 mod exec;
 mod floor;

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::answer::{Answer, Answered, OnExec};
 use super::create;
+use super::device::{self, is_device};
 use super::lookup::{Follow, Kind, NO_LINKS, Ways};
 use super::metadata::lends_identity;
 use super::pin::{Name, Pinned, through};
@@ -297,6 +298,9 @@ fn quickly(
             if kind == FileType::CharacterDevice && is_controlling(&rustix::fs::fstat(&fd)?) {
                 return Ok(None);
             }
+            if is_device(kind) && !device::is_open(worker, &quick.path, how) {
+                return Ok(None);
+            }
             if how.has(libc::O_CREAT) {
                 how.refuse_directory(kind)?;
             }
@@ -340,7 +344,7 @@ pub(super) fn open_pinned(
     how.refuse_directory(kind)?;
     let _held = worker.require(request, pinned, how.access())?;
     if kind == FileType::CharacterDevice
-        && let Some(fd) = terminal::controlling(request.target, how, pinned)?
+        && let Some(fd) = terminal::controlling(worker, request, how, pinned)?
     {
         return Ok(how.answer(fd));
     }
@@ -348,6 +352,10 @@ pub(super) fn open_pinned(
         && let Some(fd) = open_again(how, pinned, kind)?
     {
         return Ok(how.answer(fd));
+    }
+    if is_device(kind) {
+        let open = || how.open_object(&pinned.fd);
+        return device::open(worker, request, how, pinned, open).map(|fd| how.answer(fd));
     }
     let undelivered = worker.shared.undelivered.load(Ordering::SeqCst);
     let mut fd = how.open_object(&pinned.fd)?;

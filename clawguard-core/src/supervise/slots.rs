@@ -8,6 +8,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use crate::sys::interrupt;
 use crate::sys::notify::Notification;
 
@@ -69,7 +71,11 @@ impl Slot {
 
     /// It took this request.
     pub(super) fn begin(&self, notification: &Notification) {
-        let work = Work { id: notification.id, caller: notification.tid, since: Instant::now() };
+        self.work_on(notification.id, notification.tid);
+    }
+
+    fn work_on(&self, id: u64, caller: u32) {
+        let work = Work { id, caller, since: Instant::now() };
         *self.state() = State::Working { work, is_interrupted: false };
     }
 
@@ -134,6 +140,24 @@ impl Slots {
         self.list().retain(|one| !Arc::ptr_eq(one, slot));
     }
 
+    /// Does a part of the work on this request in the calling thread, which is not one of those that answer. It is
+    /// interrupted as the thread is that waits for it.
+    pub(super) fn help<T>(
+        &self,
+        id: u64,
+        caller: u32,
+        act: impl FnOnce() -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        interrupt::allow().map_err(|_| Errno::NOMEM)?;
+        let slot = Slot::of_this_thread();
+        slot.work_on(id, caller);
+        self.add(&slot);
+        let done = act();
+        slot.seal();
+        self.remove(&slot);
+        done
+    }
+
     /// Interrupts each thread whose work this says to end. Is any thread busy?
     pub(super) fn interrupt(&self, ends: impl Fn(&Work) -> bool) -> bool {
         let slots = self.list().clone();
@@ -168,5 +192,26 @@ impl Slots {
             was_any = true;
             std::thread::sleep(PAUSE);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_helps_is_interrupted_with_the_work_that_it_is_part_of() {
+        let slots = Slots::default();
+        let (reading, _writing) = rustix::pipe::pipe().unwrap();
+        std::thread::scope(|scope| {
+            let helper =
+                scope.spawn(|| slots.help(7, 1, || rustix::io::read(&reading, &mut [0u8; 1])));
+            while !helper.is_finished() {
+                slots.interrupt(|work| work.id == 7);
+                std::thread::sleep(PAUSE);
+            }
+            assert_eq!(helper.join().unwrap(), Err(Errno::INTR));
+        });
+        assert!(slots.list().is_empty());
     }
 }

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 
 use super::answer::{Answer, Answered, OnExec};
+use super::device;
 use super::group;
 use super::open::How;
 use super::pin::Pinned;
@@ -49,10 +50,12 @@ pub(super) fn is_controlling(stat: &Stat) -> bool {
 
 /// The target's own terminal, if the object is `/dev/tty`.
 pub(super) fn controlling(
-    target: Target<'_>,
+    worker: &mut Worker,
+    request: &Request<'_>,
     how: &How,
     pinned: &Pinned,
 ) -> Result<Option<OwnedFd>, Errno> {
+    let target = request.target;
     if !is_controlling(&rustix::fs::fstat(&pinned.fd)?) {
         return Ok(None);
     }
@@ -66,7 +69,8 @@ pub(super) fn controlling(
     }
     // A session of the target's own, which got its terminal from a pseudo-terminal that it had opened.
     let number = number_of(terminal).ok_or(Errno::NXIO)?;
-    let opened = rustix::fs::open(format!("/dev/pts/{number}"), how.making(), Mode::empty())?;
+    let open = || rustix::fs::open(format!("/dev/pts/{number}"), how.making(), Mode::empty());
+    let opened = device::open(worker, request, how, pinned, open)?;
     // The number may have come back meanwhile, with another terminal. While one is open its number is given to no
     // other (fs/devpts: the index is freed by the last close of both ends), and a session loses its terminal before
     // that. So if this is the number of the caller's terminal now, this is the caller's terminal.

@@ -83,6 +83,17 @@ pub(super) struct Worker {
     pub(super) call: Call,
 }
 
+/// What the law says of a terminal in /dev/pts.
+#[derive(Debug)]
+pub(super) enum OfTerminal {
+    /// What it says of the name.
+    AsNamed,
+    /// It is open, as long as this is held.
+    Open(Option<OwnedFd>),
+    /// This is denied, by this rule if by one.
+    Refused(Access, Option<RuleId>),
+}
+
 /// How long such a count is believed, and how many descriptors may have been opened since. It decides only which of two
 /// errors a failed open gives.
 const BELIEVED: Duration = Duration::from_millis(10);
@@ -175,7 +186,7 @@ impl Worker {
         }
     }
 
-    /// The same for a name in /dev/pts, where a name may mean another terminal than the rule does.
+    /// The same for a name in /dev/pts.
     fn require_terminal(
         &mut self,
         request: &Request<'_>,
@@ -183,6 +194,26 @@ impl Worker {
         path: &AbsPath,
         access: AccessSet,
     ) -> Result<Option<OwnedFd>, Errno> {
+        match self.judge_terminal(request, object, path, access)? {
+            OfTerminal::AsNamed => self.require_at(request, path, access).map(|()| None),
+            OfTerminal::Open(held) => {
+                self.note_allowed(request, path, access);
+                Ok(held)
+            }
+            OfTerminal::Refused(one, rule) => {
+                Err(self.refuse(request, path, one.into(), rule, Errno::ACCESS))
+            }
+        }
+    }
+
+    /// What the law says of a name in /dev/pts, which may mean another terminal than the rule does.
+    pub(super) fn judge_terminal(
+        &mut self,
+        request: &Request<'_>,
+        object: &Pinned,
+        path: &AbsPath,
+        access: AccessSet,
+    ) -> Result<OfTerminal, Errno> {
         let shared = Arc::clone(&self.shared);
         let state = self.decider.walk(path);
         let verdicts: Vec<(Access, Verdict)> = {
@@ -195,33 +226,28 @@ impl Worker {
         let is_plain =
             |(_, verdict): &(Access, Verdict)| verdict.is_allowed() && of_run(verdict).is_none();
         if verdicts.iter().all(is_plain) {
-            return self.require_at(request, path, access).map(|()| None);
+            return Ok(OfTerminal::AsNamed);
         }
         match pts::whose(request.target, &shared.of_run, object)? {
-            None | Some(Whose::Run) => self.require_at(request, path, access).map(|()| None),
+            None | Some(Whose::Run) => Ok(OfTerminal::AsNamed),
             Some(Whose::Target(held)) => {
                 let is_open = |(one, verdict): &(Access, Verdict)| match verdict {
                     Verdict::Allowed(_) => true,
                     Verdict::NothingAllows => *one != Access::Execute,
                     Verdict::Denied(_) => false,
                 };
-                if !verdicts.iter().all(is_open) {
-                    return self.require_at(request, path, access).map(|()| None);
-                }
-                self.note_allowed(request, path, access);
-                Ok(held)
+                let is_open = verdicts.iter().all(is_open);
+                Ok(if is_open { OfTerminal::Open(held) } else { OfTerminal::AsNamed })
             }
             Some(Whose::Other) => {
                 for (one, verdict) in &verdicts {
                     let verdict = of_run(verdict)
                         .map_or(*verdict, |rule| self.decider.without(rule, path, *one));
                     if !verdict.is_allowed() {
-                        let rule = verdict.rule();
-                        return Err(self.refuse(request, path, (*one).into(), rule, Errno::ACCESS));
+                        return Ok(OfTerminal::Refused(*one, verdict.rule()));
                     }
                 }
-                self.note_allowed(request, path, access);
-                Ok(None)
+                Ok(OfTerminal::Open(None))
             }
         }
     }
