@@ -64,7 +64,7 @@ pub(crate) fn tree(random: &mut Random, interpreter: &str) -> Vec<Node> {
         }
         let what = match random.below(12) {
             0..=3 => What::Directory,
-            4..=7 => What::File(content(random, &path, interpreter)),
+            4..=7 => What::File(content(random, &path, interpreter, &files)),
             8 if !files.is_empty() => What::Hard(random.pick(&files)),
             9 if random.once_in(4) => What::Socket,
             _ => What::Link(target(random, &directories, &files)),
@@ -72,24 +72,65 @@ pub(crate) fn tree(random: &mut Random, interpreter: &str) -> Vec<Node> {
         let mode = match what {
             What::Directory if random.once_in(25) => random.pick(&[0o555, 0o300, 0o000, 0o711]),
             What::Directory => 0o755,
-            _ if random.once_in(10) => random.pick(&[0o444, 0o200, 0o000, 0o600]),
+            _ if random.once_in(8) => random.pick(&[0o444, 0o200, 0o000, 0o600, 0o111, 0o300]),
             _ => 0o755,
         };
         match what {
             What::Directory => directories.push(path.clone()),
             What::File(_) => files.push(path.clone()),
-            What::Link(_) | What::Hard(_) | What::Socket => {}
+            _ => {}
         }
         nodes.push(Node { path, what, mode });
     }
     nodes
 }
 
-fn content(random: &mut Random, path: &[u8], interpreter: &str) -> Vec<u8> {
-    if random.once_in(2) {
-        format!("#!{interpreter}\n").into_bytes()
-    } else {
-        [b"holds ", path].concat()
+/// A script, also one whose interpreter is another script of the tree, or a file that is none.
+fn content(random: &mut Random, path: &[u8], interpreter: &str, files: &[Vec<u8>]) -> Vec<u8> {
+    match random.below(6) {
+        0..=2 => format!("#!{interpreter}\n").into_bytes(),
+        3 if !files.is_empty() => [b"#!", TOP, b"/", &random.pick(files)[..], b"\n"].concat(),
+        4 if !files.is_empty() => [b"#! ", &random.pick(files)[..], b" -a\n"].concat(),
+        _ => [b"holds ", path].concat(),
+    }
+}
+
+/// Puts what is guarded into the tree: the policy, now and then behind a link, and a directory in which a later start would
+/// look for one. `may_lack`: also where nothing is yet, which kernel mode does not hold.
+pub(crate) fn guards(random: &mut Random, nodes: &mut Vec<Node>, may_lack: bool) {
+    let (policy, link, config) = (free(random, nodes), free(random, nodes), free(random, nodes));
+    nodes.push(Node { path: policy.clone(), what: What::Policy, mode: 0o644 });
+    if random.once_in(3) && link != policy {
+        nodes.push(Node {
+            path: link.clone(),
+            what: What::PolicyLink(policy.clone()),
+            mode: 0o777,
+        });
+    }
+    if may_lack && random.once_in(2) && config != policy && config != link {
+        nodes.push(Node { path: config, what: What::Config, mode: 0o755 });
+    }
+}
+
+/// A path that nothing has, in a directory that anybody can search.
+fn free(random: &mut Random, nodes: &[Node]) -> Vec<u8> {
+    let is_open = |path: &[u8]| {
+        let mut above = nodes
+            .iter()
+            .filter(|node| path == node.path || path.starts_with(&[&node.path[..], b"/"].concat()));
+        above.all(|node| node.what == What::Directory && node.mode == 0o755)
+    };
+    let mut directories: Vec<Vec<u8>> =
+        nodes.iter().map(|node| node.path.clone()).filter(|path| is_open(path)).collect();
+    directories.push(Vec::new());
+    let mut end = Vec::new();
+    loop {
+        let (parent, name) = (random.pick(&directories), [name(random), end.clone()].concat());
+        let path = if parent.is_empty() { name } else { [&parent[..], b"/", &name].concat() };
+        if std::str::from_utf8(&path).is_ok() && nodes.iter().all(|node| node.path != path) {
+            return path;
+        }
+        end.push(b'p');
     }
 }
 
@@ -150,8 +191,10 @@ fn entry(random: &mut Random, nodes: &[Node], effect: Effect) -> Entry {
         }
         let accesses = random.pick(&["rwx", "rwx", "rwx", "r", "rw", "rx", "w", "x", "wx"]);
         let entry = Entry::new(effect, &pattern, accesses);
-        let links: Vec<&Node> =
-            nodes.iter().filter(|node| matches!(node.what, What::Link(_))).collect();
+        let links: Vec<&Node> = nodes
+            .iter()
+            .filter(|node| matches!(node.what, What::Link(_) | What::PolicyLink(_)))
+            .collect();
         let meets_link =
             |node: &&Node| entry.fronts().iter().any(|front| front.starts_with(&split(&node.path)));
         if !links.iter().any(meets_link) {

@@ -75,7 +75,15 @@ pub(crate) fn holds(
                 None => false,
             }
         }
-        Call::Open | Call::Execute | Call::Truncate => match judge.object(process, operation) {
+        Call::Execute => match judge.executed(process, operation) {
+            Some(Spot::Found { path, .. }) => {
+                let denied = judge.denied_programs(process, &path);
+                denied.iter().any(|path| lstat(path).is_none_or(|found| is_single(&found, linked)))
+            }
+            Some(Spot::Nameless(_)) => false,
+            Some(Spot::Missing { .. } | Spot::Elsewhere) | None => true,
+        },
+        Call::Open | Call::Truncate => match judge.object(process, operation) {
             // docs/limits.md, "Files with several names": a rule on a file holds for all of them.
             Some(Spot::Found { path, .. }) => {
                 lstat(&path).is_none_or(|found| is_single(&found, linked))

@@ -1,5 +1,5 @@
 //! The oracle: random policies, trees and operations under the real shim, held to a model of SPEC sections 3 to 5 that was
-//! written from the text (law.rs, beneath.rs, needs.rs, moves.rs, walk.rs) and shares nothing with clawguard-core.
+//! written from the text (law.rs, guard.rs, beneath.rs, needs.rs, execution.rs, moves.rs, walk.rs) and shares nothing with clawguard-core.
 //!
 //! What the model denies never happens and leaves the tree unchanged; everything else gives what it gives in a bare twin
 //! of the tree: result, errno and tree. A disagreement is made small and printed as a script (shrink.rs).
@@ -20,7 +20,9 @@
 
 mod actor;
 mod beneath;
+mod execution;
 mod generate;
+mod guard;
 mod kernel;
 mod law;
 mod moves;

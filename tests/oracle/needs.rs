@@ -37,9 +37,9 @@ const O_DIRECTORY: i64 = 0o200_000;
 const O_NOFOLLOW: i64 = 0o400_000;
 const O_PATH: i64 = 0o10_000_000;
 const O_TMPFILE: i64 = 0o20_000_000;
-const AT_SYMLINK_NOFOLLOW: i64 = 0x100;
+pub(crate) const AT_SYMLINK_NOFOLLOW: i64 = 0x100;
 pub(crate) const AT_SYMLINK_FOLLOW: i64 = 0x400;
-const AT_EMPTY_PATH: i64 = 0x1000;
+pub(crate) const AT_EMPTY_PATH: i64 = 0x1000;
 const IN_DONT_FOLLOW: i64 = 0x0200_0000;
 const IN_ONLYDIR: i64 = 0x0100_0000;
 pub(crate) const RENAME_NOREPLACE: i64 = 1;
@@ -97,7 +97,7 @@ fn by_descriptor(allowed: &[Access], accesses: &[Access]) -> Verdict {
 }
 
 impl Judge<'_> {
-    fn is_inside(&self, path: &[Name]) -> bool {
+    pub(crate) fn is_inside(&self, path: &[Name]) -> bool {
         path.starts_with(self.top)
     }
 
@@ -387,39 +387,5 @@ impl Judge<'_> {
         accesses.extend((operation.number & 2 != 0).then_some(Write));
         accesses.extend((operation.number & 1 != 0 && !is_directory).then_some(Execute));
         self.on_object(process, operation, follow, &accesses)
-    }
-
-    /// "`execve`, `execveat` | x (and the kernel's own need to read the file is met)"
-    fn execute(&self, process: &Process, operation: &Operation) -> Verdict {
-        let is_at = operation.form == 0;
-        if is_at && operation.flags & AT_EMPTY_PATH != 0 && operation.paths[0].is_empty() {
-            return match self.on_held_for_execution(process, operation) {
-                Natural => Limited(EACCES),
-                verdict => verdict,
-            };
-        }
-        let is_followed = !(is_at && operation.flags & AT_SYMLINK_NOFOLLOW != 0);
-        let follow = if is_followed { Follow::Always } else { Follow::WithSlash };
-        match self.spot(process, operation, 0, follow, Resolve::default()) {
-            Err(_) | Ok(Spot::Missing { .. }) => Natural,
-            Ok(Spot::Found { kind: Kind::Link, .. }) => Natural,
-            Ok(Spot::Elsewhere) => Elsewhere,
-            // "an object without a name: ... executed only if it is a memfd"
-            Ok(Spot::Nameless(_)) => Denied(vec![EACCES]),
-            Ok(Spot::Found { path, .. }) if self.denies(Execute, &path) => Denied(vec![EACCES]),
-            // docs/limits.md, "Programs in the home directory" and "A program with a second name".
-            Ok(Spot::Found { .. }) => Limited(EACCES),
-        }
-    }
-
-    fn on_held_for_execution(&self, process: &Process, operation: &Operation) -> Verdict {
-        match process.held(operation.directories[0]) {
-            Some(held) => match held.path {
-                Some(path) if !self.is_inside(&path) => Elsewhere,
-                Some(path) => self.needs(&path, &[Execute]),
-                None => Denied(vec![EACCES]),
-            },
-            None => Natural,
-        }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::actor::{Actor, Answer};
 use crate::generate::{self, Random};
+use crate::guard;
 use crate::kernel;
 use crate::law::{Law, Name, split};
 use crate::needs::{self, Judge, Verdict};
@@ -118,7 +119,11 @@ impl Stage<'_> {
     /// Makes a case as it plays it.
     pub(crate) fn invent(&self, seed: u64, length: usize) -> Result<Counts, (Case, Disagreement)> {
         let mut random = Random(seed);
-        let nodes = generate::tree(&mut random, &self.program());
+        let mut nodes = generate::tree(&mut random, &self.program());
+        if random.once_in(2) {
+            generate::guards(&mut random, &mut nodes, self.mode != Mode::Kernel);
+        }
+        let guarded = guard::paths(&nodes);
         let entries = generate::policy(&mut random, &nodes);
         // docs/limits.md, "Hard links and moved directories": without a supervisor a grant stays with what was moved.
         let disturbed = random.once_in(2) && self.mode != Mode::Kernel;
@@ -132,7 +137,7 @@ impl Stage<'_> {
             let paths = tree::paths(pair.tops[0]);
             let top = split(pair.tops[0].as_os_str().as_bytes());
             let process = pair.confined.process(who);
-            let scene = Scene { paths: &paths, process, top: &top };
+            let scene = Scene { paths: &paths, process, top: &top, guarded: &guarded };
             let operation = if disturbed && random.once_in(12) {
                 scene.change(&mut random)
             } else {
@@ -156,10 +161,19 @@ impl Stage<'_> {
             tree::build(top, nodes, uid);
         }
         let text = confined_top.to_str().unwrap();
+        for top in [&confined_top, &bare_top] {
+            let text = policy::yaml(entries, top.to_str().unwrap(), &self.program());
+            guard::write(nodes, top, &text);
+        }
         fs::write(&policy, policy::yaml(entries, text, &self.program())).unwrap();
         self.world.give(&policy);
-        let law = Law::new(entries.iter().flat_map(|entry| entry.rules(text)).collect());
-        let shim = self.world.shim_with(["-q", "--policy", policy.to_str().unwrap()]);
+        let rules = entries.iter().flat_map(|entry| entry.rules(text));
+        let law = Law::new(rules.chain(guard::rules(nodes, &confined_top)).collect());
+        let named = guard::named(nodes, &confined_top).unwrap_or(policy.clone());
+        let mut shim = self.world.shim_with(["-q", "--policy"]).args([named]);
+        if let Some(config) = guard::config(nodes, &confined_top) {
+            shim = shim.env("XDG_CONFIG_HOME", config);
+        }
         let shim = shim.args(["--mode", self.mode.option(), "--", &self.program()]);
         let child = shim.cwd(text).start();
         let result = Actor::greet(child, uid, text.as_bytes())

@@ -14,6 +14,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) paths: &'a [(Vec<u8>, FileType)],
     pub(crate) process: Process,
     pub(crate) top: &'a [Vec<u8>],
+    /// Guarded paths beneath the top, also of what does not exist.
+    pub(crate) guarded: &'a [Vec<u8>],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,12 @@ const REGISTERS: usize = 5;
 impl Scene<'_> {
     /// The path of something, beneath the top.
     fn object(&self, random: &mut Random, want: Want) -> Vec<u8> {
+        if !self.guarded.is_empty() && random.once_in(10) {
+            // A guarded path, or one that leads to it.
+            let path = split(&random.pick(self.guarded));
+            let length = path.len() - random.below(path.len().min(2));
+            return path[..length].join(&b'/');
+        }
         let is_wanted = |kind: &FileType| match want {
             Want::Any => true,
             Want::File => kind.is_file(),

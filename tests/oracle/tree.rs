@@ -23,6 +23,12 @@ pub(crate) enum What {
     /// The other name, beneath the top.
     Hard(Vec<u8>),
     Socket,
+    /// The policy in use; its text is written when the rules are known.
+    Policy,
+    /// A link that leads to the policy (a path beneath the top), by which it is named.
+    PolicyLink(Vec<u8>),
+    /// A directory that `$XDG_CONFIG_HOME` names.
+    Config,
 }
 
 /// One entry of a tree; parents come first. The path is relative to the top.
@@ -33,7 +39,7 @@ pub(crate) struct Node {
     pub(crate) mode: u32,
 }
 
-fn at(top: &Path, relative: &[u8]) -> PathBuf {
+pub(crate) fn at(top: &Path, relative: &[u8]) -> PathBuf {
     if relative.is_empty() { top.to_owned() } else { top.join(OsStr::from_bytes(relative)) }
 }
 
@@ -45,7 +51,9 @@ pub(crate) fn build(top: &Path, nodes: &[Node], uid: u32) {
     for node in nodes {
         let path = at(top, &node.path);
         let made = match &node.what {
-            What::Directory => fs::create_dir(&path),
+            What::Directory | What::Config => fs::create_dir(&path),
+            What::Policy => fs::write(&path, ""),
+            What::PolicyLink(target) => symlink(at(top, target), &path),
             What::File(bytes) => fs::write(&path, replace(bytes, TOP, text)),
             What::Link(target) => symlink(OsStr::from_bytes(&replace(target, TOP, text)), &path),
             What::Hard(other) => fs::hard_link(at(top, other), &path),
@@ -55,7 +63,7 @@ pub(crate) fn build(top: &Path, nodes: &[Node], uid: u32) {
             continue;
         }
         lchown(&path, Some(uid), Some(uid)).unwrap();
-        if matches!(node.what, What::File(_) | What::Directory) {
+        if matches!(node.what, What::File(_) | What::Directory | What::Policy | What::Config) {
             fs::set_permissions(&path, fs::Permissions::from_mode(node.mode)).unwrap();
         }
     }
@@ -174,6 +182,11 @@ impl fmt::Display for Node {
         let path = show(&self.path);
         match &self.what {
             What::Directory => write!(f, "mkdir -m {:o} \"{path}\"", self.mode),
+            What::Policy => write!(f, "the policy stands in \"{path}\""),
+            What::PolicyLink(target) => {
+                write!(f, "ln -s \"{{top}}/{}\" \"{path}\", which --policy names", show(target))
+            }
+            What::Config => write!(f, "mkdir \"{path}\", which XDG_CONFIG_HOME names"),
             What::File(bytes) => {
                 write!(f, "printf '{}' > \"{path}\"; chmod {:o} \"{path}\"", show(bytes), self.mode)
             }
