@@ -24,7 +24,8 @@ static const struct object {
     { "ro", S_IFREG | 0444, "ro" },
     { "wo", S_IFREG | 0200, "wo" },
     { "none", S_IFREG | 0000, "none" },
-    { "suid", S_IFREG | 06755, "suid" },
+    /* Kept by a group that may not execute it; other files that lend rights cannot be made inside. */
+    { "sgid", S_IFREG | 02644, "sgid" },
     { "script", S_IFREG | 0755, "#!/bin/sh\nexit 7\n" },
     { "garbage", S_IFREG | 0755, "\001\002\003\004 no program\n" },
     { "elf", S_IFREG | 0755, "\177ELF" },

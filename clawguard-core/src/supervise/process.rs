@@ -34,6 +34,9 @@ fn own(worker: &Worker, request: &Request<'_>, number: u32) -> Answered {
     if number == request.target.tid || number == process {
         return Ok(Answer::Continue(worker.shared.floor.own_thread()));
     }
+    if is_invalid(request) {
+        return Err(Errno::INVAL);
+    }
     let setting = setting(request)?;
     // In this order: so many numbers have to be given between here and the act that it is another's.
     let is_far = is_far_from_coming_back(number);
@@ -66,6 +69,18 @@ const MOST_ATTRIBUTES: u32 = 4096;
 
 /// `SCHED_ATTR_SIZE_VER0` of linux/sched/types.h, which a size of 0 means.
 const LEAST_ATTRIBUTES: u32 = 48;
+
+/// What the kernel refuses before it reads any memory (kernel/sched/syscalls.c).
+fn is_invalid(request: &Request<'_>) -> bool {
+    let is_negative = |index: usize| request.word(index).cast_signed() < 0;
+    let [_, first, second, ..] = request.arguments;
+    match request.call.name {
+        "sched_setparam" => is_negative(0) || first == 0,
+        "sched_setscheduler" => is_negative(0) || is_negative(1) || second == 0,
+        "sched_setattr" => is_negative(0) || first == 0 || request.word(2) != 0,
+        _ => false,
+    }
+}
 
 /// What the call sets, copied once; EPERM for limits, which are the process's.
 fn setting(request: &Request<'_>) -> Result<Setting, Errno> {
