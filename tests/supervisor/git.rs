@@ -121,6 +121,10 @@ plant() { # a bare repository in a directory, with this working tree
     mkdir -p $1/objects $1/refs; echo ref: refs/heads/main > $1/HEAD
     { printf '[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = %s\n' "$2"; fsmonitor; } > $1/config
 }
+push() { # a repository to push to
+    git init -q --bare e; mkdir e/hooks; printf '#!/bin/sh\ntouch %s/ran\n' ~ > e/hooks/post-receive
+    chmod +x e/hooks/post-receive
+}
 "#;
 
 /// What the target does in a directory, and what the owner does then in another; both are attacks that succeed bare.
@@ -144,6 +148,8 @@ const ATTACKS: &[(&str, &str, &str)] = &[
       mv m n; mkdir m; mv e m/.git; git config -f m/.git/config core.worktree ..", "cd ~/main; git status"),
     ("main", "mv .git/modules/m .git/modules/n; cp -r .git/modules/n .git/modules/m
       fsmonitor >> .git/modules/m/config", "cd ~/main; git status"),
+    ("main", "push; mkdir .git/remotes; echo URL: ./e > .git/remotes/origin", "cd ~/main; git push origin main"),
+    ("main", "push; mkdir .git/branches; echo ./e > .git/branches/origin", "cd ~/main; git push"),
     ("main/m", "g=../.git/modules/m; fsmonitor >> $g/config", "cd ~/main/m; git status"),
     ("main/m", "plant . ~/main/m; rm .git", "cd ~/main/m; git status"),
     ("main", "plant e ~/tree; echo ~/main/e > .git/worktrees/tree/commondir", "cd ~/tree; git status"),
@@ -238,5 +244,42 @@ fn a_forged_git_file_opens_no_other_repository() {
         let shim = world.shim_with(["-q"]).cwd("~/main/sub");
         let ran = shim.command(["cat", &world.text("~/main/file")]);
         assert!(ran.stderr.contains("Permission denied"), "{ran:#?}");
+    });
+}
+
+/// The target may write the index. What that names is readable beside the working directory only where something else
+/// proves it: the contents, or `.gitmodules`.
+#[test]
+fn a_forged_index_opens_nothing_beside_the_working_directory() {
+    for_every_user(|world| {
+        furnish(&world);
+        let made = bare(
+            &world,
+            "cd ~/main; mkdir keys; echo secret > keys/key; echo secret > key; git init -q nested; git init -q free
+             mkfifo fifo; cd nested; git commit -q --allow-empty -m x",
+        );
+        assert!(made.status.success(), "{made:#?}");
+        let forge = "id=$(git rev-parse HEAD:file); set -- --add
+            for name in keys key fifo; do set -- \"$@\" --cacheinfo 100644,$id,$name; done
+            for name in nested free; do set -- \"$@\" --cacheinfo 160000,$(git rev-parse HEAD),$name; done
+            git update-index \"$@\" && touch -d @0 ../.git/index";
+        let inside = |script: &str| {
+            let shim = world.shim_with(["-q"]).cwd("~/main/sub");
+            shim.command(["bash", "-c", script])
+        };
+        let forged = inside(forge);
+        assert_eq!(forged.code(), 0, "{forged:#?}");
+        for name in ["keys/key", "key", "nested/.git/HEAD", "free/.git/config"] {
+            let ran = inside(&format!("cat ../{name}"));
+            assert!(ran.stderr.contains("Permission denied"), "{name}: {ran:#?}");
+            assert!(ran.stderr.contains("git will not"), "{name}: {ran:#?}");
+        }
+        let ran = inside("cat ../file ../m/.git");
+        assert_eq!(ran.stdout, "1\ngitdir: ../.git/modules/m\n", "{ran:#?}");
+        // What the start reads does not hold it up either.
+        for index in ["mkfifo ../.git/sharedindex.x", "ln -s /dev/zero ../.git/sharedindex.y"] {
+            assert_eq!(inside(index).code(), 0, "{index}");
+            assert_eq!(inside("echo started").stdout, "started\n", "{index}");
+        }
     });
 }

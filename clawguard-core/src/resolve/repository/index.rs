@@ -33,6 +33,8 @@ pub(super) struct Entry {
     pub(super) is_submodule: bool,
     /// When the file was changed last, in seconds, as git saw it.
     pub(super) changed: u32,
+    /// The name of its contents.
+    pub(super) object: Vec<u8>,
 }
 
 pub(super) fn entries(index: &[u8], hash: Hash) -> Vec<Entry> {
@@ -49,6 +51,7 @@ fn read(index: &[u8], hash: Hash, found: &mut Vec<Entry>) -> Option<()> {
     for _entry in 0..entries {
         let (changed, mode) = (number(rest.get(8..)?)?, number(rest.get(24..)?)?);
         let fixed = STAT + hash.length();
+        let object = rest.get(STAT..fixed)?.to_vec();
         let flags = u16::from_be_bytes(*rest.get(fixed..)?.first_chunk()?);
         let is_extended = version >= 3 && flags & EXTENDED != 0;
         let at = fixed + if is_extended { 4 } else { 2 };
@@ -62,7 +65,7 @@ fn read(index: &[u8], hash: Hash, found: &mut Vec<Entry>) -> Option<()> {
             // Padded with one to eight zeros to a multiple of eight.
             (at + end) / 8 * 8 + 8 - at
         };
-        found.push(Entry { path: path.clone(), is_submodule: mode == GITLINK, changed });
+        found.push(Entry { path: path.clone(), is_submodule: mode == GITLINK, changed, object });
         rest = after.get(next..)?;
     }
     Some(())

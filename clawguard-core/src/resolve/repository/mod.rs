@@ -9,6 +9,7 @@
 mod index;
 mod place;
 mod settings;
+mod sha1;
 #[cfg(test)]
 mod tests;
 mod trusted;
@@ -73,6 +74,7 @@ impl Repository {
             Ok(directories) => {
                 repository.directories = directories;
                 repository.readable = readable(&found.top, directory, &search);
+                repository.name_undeclared(&found.top, directory, &search);
                 repository.read_racy(&found, directory);
             }
             Err(Unproven { git, reason }) => repository.remarks.push(format!(
@@ -85,6 +87,19 @@ impl Repository {
         repository
     }
 
+    /// A repository in the index that nothing but the index calls a submodule.
+    fn name_undeclared(&mut self, top: &AbsPath, directory: &AbsPath, search: &Search<'_>) {
+        let is_undeclared =
+            |path: &&AbsPath| path.as_path().is_dir() && !self.readable.contains(path);
+        let beside = beside(top, directory, search);
+        if let Some(path) = beside.iter().find(is_undeclared) {
+            self.remarks.push(format!(
+                "git will not work in `{directory}`: `{path}` is in its index, and `.gitmodules` names no submodule there, so \
+                 it is not allowed"
+            ));
+        }
+    }
+
     /// In a subdirectory of a tree that was just checked out, git must read files beside it; else it writes no index.
     fn read_racy(&mut self, found: &Found, directory: &AbsPath) {
         if found.top == *directory {
@@ -95,18 +110,19 @@ impl Repository {
             Some(DotGit::Directory) => Some(found.top.join(b".git")),
             Some(DotGit::Link | DotGit::Nothing) | None => None,
         };
-        let racy = git.map_or_else(Vec::new, |git| place::racy(&git, &found.top));
-        let mut racy: Vec<AbsPath> =
-            racy.into_iter().filter(|path| !path.starts_with(directory)).collect();
-        if racy.len() > MOST_RACY {
+        let mut racy =
+            git.map_or_else(Default::default, |git| place::racy(&git, &found.top, directory));
+        let has_many = racy.known.len() > MOST_RACY;
+        if has_many || racy.has_unknown {
             self.remarks.push(format!(
-                "git will not write its index in `{directory}`, since the files beside it changed when the index was \
+                "git will not write its index in `{directory}`, since files beside it changed when the index was \
                  written: run `git -C {} status` outside once",
                 quote(found.top.as_bytes())
             ));
-            racy.clear();
         }
-        self.readable.append(&mut racy);
+        if !has_many {
+            self.readable.append(&mut racy.known);
+        }
         self.readable.sort();
         self.readable.dedup();
     }
@@ -236,9 +252,25 @@ fn readable(top: &AbsPath, directory: &AbsPath, search: &Search<'_>) -> Vec<AbsP
     }
     let kind = |path: &AbsPath| std::fs::symlink_metadata(path.as_path()).ok();
     files.retain(|file| kind(file).is_some_and(|is| is.is_file()));
-    let beside = search.submodules.iter();
-    let beside = beside.filter(|path| path.starts_with(top) && !path.starts_with(directory));
-    files.extend(beside.filter(|path| kind(path).is_some_and(|is| !is.is_symlink())).cloned());
+    let beside = beside(top, directory, search);
+    files.extend(beside.into_iter().filter(|path| is_submodules(path, top)));
     files.sort();
     files
+}
+
+/// `.git` of each submodule elsewhere in the working tree, as far as the index can be believed.
+fn beside(top: &AbsPath, directory: &AbsPath, search: &Search<'_>) -> Vec<AbsPath> {
+    let found = search.submodules.iter();
+    found.filter(|path| path.starts_with(top) && !path.starts_with(directory)).cloned().collect()
+}
+
+/// Is this `.git` a submodule's? The index alone does not say so: the target may write it, and could name any repository
+/// in the working tree. A file that leads elsewhere tells nothing else.
+fn is_submodules(dot_git: &AbsPath, top: &AbsPath) -> bool {
+    let Some(submodule) = dot_git.parent() else { return false };
+    match place::dot_git(&submodule) {
+        DotGit::File => place::named_by_file(&submodule).is_some(),
+        DotGit::Directory => place::declared(top).contains(&submodule),
+        DotGit::Link | DotGit::Nothing => false,
+    }
 }

@@ -4,12 +4,17 @@
 
 #![forbid(unsafe_code)]
 
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
+
 use super::index::{self, Entry, Hash};
-use super::settings::Settings;
+use super::settings::{GitSetting, Settings};
+use super::sha1;
 use crate::path::AbsPath;
 use crate::resolve::links::Links;
 
@@ -96,6 +101,8 @@ pub(super) fn follow(path: &[u8], base: &AbsPath) -> AbsPath {
 
 /// What the index of a working tree tracks, and the parts that it is split into.
 pub(super) fn tracked(git: &AbsPath) -> Vec<Entry> {
+    /// An index of some millions of files.
+    const LARGEST: u64 = 512 << 20;
     let shared = common(git).unwrap_or_else(|| git.clone());
     let format = Settings::of(shared.join(b"config").as_path()).object_format;
     let is_sha256 = format.is_some_and(|format| format.eq_ignore_ascii_case(b"sha256"));
@@ -104,18 +111,79 @@ pub(super) fn tracked(git: &AbsPath) -> Vec<Entry> {
     let names = names.map(|entry| entry.file_name());
     let is_index =
         |name: &std::ffi::OsString| name == "index" || name.as_bytes().starts_with(b"sharedindex.");
-    let read = |name: std::ffi::OsString| std::fs::read(git.join(name.as_bytes()).as_path());
-    let indices = names.filter(is_index).filter_map(|name| read(name).ok());
+    let read = |name: std::ffi::OsString| contents(&regular(&git.join(name.as_bytes()))?, LARGEST);
+    let indices = names.filter(is_index).filter_map(read);
     indices.flat_map(|bytes| index::entries(&bytes, hash)).collect()
 }
 
-/// The tracked files that git must read before it can write its index, since they changed in the second in which that
-/// was written (racy-git in git's documentation).
-pub(super) fn racy(git: &AbsPath, top: &AbsPath) -> Vec<AbsPath> {
-    let Ok(is) = std::fs::symlink_metadata(git.join(b"index").as_path()) else { return Vec::new() };
-    let racy = |entry: &Entry| !entry.is_submodule && i64::from(entry.changed) >= is.mtime();
-    let found = tracked(git).into_iter().filter(racy).map(|entry| follow(&entry.path, top));
-    found.filter(|path| path.starts_with(top)).collect()
+/// Files that git must read before it can write its index, since they changed in the second in which that was written
+/// (racy-git in git's documentation).
+#[derive(Debug, Default)]
+pub(super) struct Racy {
+    /// Those that have the very contents that the index names. The target may write the index, so an entry alone says
+    /// nothing; but contents are named only by who knows them.
+    pub(super) known: Vec<AbsPath>,
+    /// Are there others?
+    pub(super) has_unknown: bool,
+}
+
+/// The racy files of a working tree, outside of `directory`.
+pub(super) fn racy(git: &AbsPath, top: &AbsPath, directory: &AbsPath) -> Racy {
+    /// Of all files together. A start must not take long.
+    const MOST_BYTES: u64 = 16 << 20;
+    let mut racy = Racy::default();
+    let Ok(is) = std::fs::symlink_metadata(git.join(b"index").as_path()) else { return racy };
+    let is_racy = |entry: &Entry| !entry.is_submodule && i64::from(entry.changed) >= is.mtime();
+    // One guess for each name: the contents of a file must not be tried out.
+    let entries = tracked(git).into_iter().filter(is_racy).map(|entry| (entry.path, entry.object));
+    let entries: std::collections::BTreeMap<Vec<u8>, Vec<u8>> = entries.collect();
+    let mut left = MOST_BYTES;
+    for (name, object) in entries {
+        let Some(path) = plain(&name, top).filter(|path| !path.starts_with(directory)) else {
+            continue;
+        };
+        let Some(file) = regular(&path) else { continue };
+        let contents = contents(&file, left);
+        left -= contents.as_ref().map_or(0, |contents| contents.len() as u64);
+        match contents {
+            Some(contents) if sha1::blob(&contents)[..] == object[..] => racy.known.push(path),
+            Some(_) | None => racy.has_unknown = true,
+        }
+    }
+    racy
+}
+
+/// A name in the working tree with no link on its way.
+fn plain(name: &[u8], top: &AbsPath) -> Option<AbsPath> {
+    let path = follow(name, top);
+    let is_plain = path.as_bytes() == [top.as_bytes(), b"/", name].concat();
+    is_plain.then_some(path)
+}
+
+/// A regular file, open. What the target may have put there instead is not waited for.
+fn regular(path: &AbsPath) -> Option<File> {
+    let is_file = std::fs::symlink_metadata(path.as_path()).is_ok_and(|is| is.is_file());
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = is_file.then(|| rustix::fs::open(path.as_path(), flags, Mode::empty()));
+    let file = File::from(fd?.ok()?);
+    file.metadata().is_ok_and(|is| is.is_file()).then_some(file)
+}
+
+/// What a file holds, if that is not more than `most`.
+fn contents(file: &File, most: u64) -> Option<Vec<u8>> {
+    let mut contents = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut contents).ok()?;
+    (contents.len() as u64 <= most).then_some(contents)
+}
+
+/// The submodules that `.gitmodules` at the top names: a file that is not the target's where git beneath it is.
+pub(super) fn declared(top: &AbsPath) -> Vec<AbsPath> {
+    const LONGEST: u64 = 4 << 20;
+    let file = regular(&top.join(b".gitmodules"));
+    let text = file.and_then(|file| contents(&file, LONGEST)).unwrap_or_default();
+    let settings = GitSetting::all(&text).into_iter();
+    let paths = settings.filter(|one| one.section == b"submodule" && one.key == b"path");
+    paths.filter_map(|one| plain(&one.value, top)).collect()
 }
 
 /// The directories in a directory, in order, without links.

@@ -12,7 +12,9 @@ use super::settings::Settings;
 use crate::path::AbsPath;
 
 /// Of every git directory: what it runs, reads its settings from, and shares.
-const OF_GIT_DIRECTORY: [&[u8]; 4] = [b"hooks", b"config", b"config.worktree", b"commondir"];
+/// `remotes` and `branches` name where a remote without a configuration is: `git push` runs the hooks there.
+const OF_GIT_DIRECTORY: [&[u8]; 6] =
+    [b"hooks", b"config", b"config.worktree", b"commondir", b"remotes", b"branches"];
 
 /// Of the git directory of a linked worktree: `gitdir` besides, by which it proves itself.
 const OF_WORKTREE: [&[u8]; 4] = [b"commondir", b"config", b"config.worktree", b"gitdir"];
