@@ -7,7 +7,7 @@ static const char *const PATHS[] = {
         "link/", "dlink",
     "dlink/", "dlink/inner", "dlink/new", "slink", "dangling", "dangling/", "dangling/x", "loop", "loop/", "loop/x",
     "empty", "empty/new", "sticky/new", "setgid/new", "shut", "shut/x", "noexec", "noexec/x", "ro", "wo", "none",
-        "sgid", "script",
+        "kept", "script",
     "garbage", "fifo", "sock", "b\xff", "n\xff", "\n", "/proc/self/fd/50", "/proc/self/fd/55", "/dev/fd/54",
         "/proc/self/cwd/file", "/nowhere/x", "../t/file",
 };

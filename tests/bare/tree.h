@@ -24,8 +24,8 @@ static const struct object {
     { "ro", S_IFREG | 0444, "ro" },
     { "wo", S_IFREG | 0200, "wo" },
     { "none", S_IFREG | 0000, "none" },
-    /* Kept by a group that may not execute it; other files that lend rights cannot be made inside. */
-    { "sgid", S_IFREG | 02644, "sgid" },
+    /* A bit that means nothing for a file. Those that lend rights cannot be made inside. */
+    { "kept", S_IFREG | 01644, "kept" },
     { "script", S_IFREG | 0755, "#!/bin/sh\nexit 7\n" },
     { "garbage", S_IFREG | 0755, "\001\002\003\004 no program\n" },
     { "elf", S_IFREG | 0755, "\177ELF" },

@@ -71,10 +71,10 @@ pub(super) fn spare_program(
 }
 
 /// Would a file with this mode lend its owner's rights, or its group's, to whoever executes it? A directory only passes
-/// its group on, and without the right to execute the bit of the group means nothing.
+/// its group on. The bit of the group means nothing as long as the group may not execute; but an access control list adds
+/// that at any time, and so does another run.
 pub(super) fn lends_identity(kind: FileType, mode: Mode) -> bool {
-    let of_group = Mode::SGID | Mode::XGRP;
-    kind != FileType::Directory && (mode.contains(Mode::SUID) || mode.contains(of_group))
+    kind != FileType::Directory && mode.intersects(Mode::SUID | Mode::SGID)
 }
 
 /// Refuses to make such a file, or to make a file such. The target gains nothing by it, but whoever executes it later is

@@ -4,11 +4,11 @@
 
 use std::ffi::CString;
 
-use rustix::fs::XattrFlags;
+use rustix::fs::{FileType, Mode, XattrFlags};
 use rustix::io::Errno;
 
 use super::answer::{Answer, Answered, value};
-use super::metadata::{adjustable, spare_program};
+use super::metadata::{adjustable, lends_identity, refuse_to_lend, spare_program};
 use super::pin::{Pinned, through};
 use super::request::Request;
 use super::worker::Worker;
@@ -104,6 +104,11 @@ pub(super) fn set(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let object = adjustable(worker, request)?;
     if name.as_bytes() == b"system.posix_acl_access" && lets_execute(&bytes) {
         spare_program(worker, request, &object)?;
+        let present = rustix::fs::fstat(&object.fd)?.st_mode;
+        let (kind, mode) = (FileType::from_raw_mode(present), Mode::from_raw_mode(present));
+        if lends_identity(kind, mode) {
+            return Err(refuse_to_lend(worker, request, &object.name));
+        }
     }
     value(rustix::fs::setxattr(through(&object.fd), name, &bytes, flags))
 }

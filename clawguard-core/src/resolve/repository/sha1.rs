@@ -26,7 +26,7 @@ fn sha1(mut bytes: Vec<u8>) -> [u8; LENGTH] {
     }
     bytes.extend_from_slice(&bits.to_be_bytes());
     let start = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
-    let state = bytes.chunks_exact(BLOCK).fold(start, |state, block| round(state, block));
+    let state = bytes.chunks_exact(BLOCK).fold(start, round);
     let mut name = [0; LENGTH];
     for (part, word) in name.chunks_exact_mut(4).zip(state) {
         part.copy_from_slice(&word.to_be_bytes());
