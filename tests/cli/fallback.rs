@@ -16,8 +16,8 @@ fn the_working_directory_is_the_workspace_and_secrets_are_closed() {
     };
     assert_eq!(row("~/work/new"), "rwx");
     assert_eq!(row("~/work/.hidden"), "rwx");
-    assert_eq!(row("~/work/sub/.env"), "wx");
-    assert_eq!(row("~/work/.env.production.local"), "wx");
+    assert_eq!(row("~/work/sub/.env"), "w");
+    assert_eq!(row("~/work/.env.production.local"), "w");
     assert_eq!(row("~/work/.env.example"), "rwx");
     assert_eq!(row("~/work/.envrc"), "rwx");
     assert_eq!(row("~/.ssh/id"), "");

@@ -86,7 +86,7 @@ impl Text<'_> {
             Presets::OfEachCommand => {
                 self.comment(
                     "Presets are shipped pieces of policy. Where none are named, each command gets system, git, \
-                     node, python and cargo, and an agent its own: none can use what another keeps.",
+                     node, python, cargo and go, and an agent its own: none can use what another keeps.",
                 );
                 self.agents();
             }
