@@ -131,7 +131,7 @@ fn tools_that_only_report_themselves_start() {
 fn a_pseudo_terminal_can_be_made_with_a_supervisor_and_opened_by_its_name() {
     for_every_user(|world| {
         let script = "import os, pty\nopen('/dev/ptmx', 'r+b', 0)\ntry:\n  a, b = pty.openpty()\n  os.write(b, b'x'); print(os.read(a, 1), os.isatty(b))\nexcept OSError as error: print(error)
-try: print(os.isatty(open(os.ttyname(b), 'r+b', 0)))\nexcept Exception as error: print(type(error).__name__)";
+try: print(open(os.ttyname(b), 'r+b', 0).isatty())\nexcept Exception as error: print(type(error).__name__)";
         let command = ["/usr/bin/python3", "-c", script];
         let ran = run(&world, &command).works();
         assert_eq!(ran.stdout, "b'x' True\nTrue\n");

@@ -89,6 +89,33 @@ fn a_name_that_ends_in_deleted_is_a_name_like_any_other() {
 }
 
 #[test]
+fn a_removed_name_is_none_also_where_nobody_can_look_for_it() {
+    for_every_user_in_the_site(|world| {
+        world.mkdir("~/work/open/shut");
+        world.answers(
+            "
+            link        ~/work/open/file ~/work/open/shut/file ok
+            link        ~/work/open/file ~/work/open/shut/gone ok
+            openat      ~/work/open/shut/gone O_RDONLY 0 >a ok
+            openat      ~/work/open/shut/gone O_RDWR 0 >b ok
+            openat      ~/work/open/shut/gone O_PATH 0 >c ok
+            openat      ~/work/open/shut/file O_RDONLY 0 >d ok
+            unlink      ~/work/open/shut/gone             ok
+            chmod       ~/work/open/shut 0400             ok
+            openat      /proc/self/fd/%a O_RDONLY 0       ok
+            openat      /proc/self/fd/%a O_WRONLY 0       EACCES
+            fchmod      %a 0600                           EACCES
+            openat      /proc/self/fd/%b O_WRONLY 0       ok
+            openat      /proc/self/fd/%c O_RDONLY 0       EACCES
+            # A name that is there is judged, though nobody can look for it either.
+            openat      /proc/self/fd/%d O_WRONLY 0       ok
+            chmod       ~/work/open/shut 0700             ok
+            ",
+        );
+    });
+}
+
+#[test]
 fn pipes_memfds_and_sockets_are_reached_through_their_links() {
     for_every_user_in_the_site(|world| {
         let script = "

@@ -128,12 +128,14 @@ pub(super) fn name_of(fd: &OwnedFd) -> Result<Option<AbsPath>, Errno> {
             text => text?.into_bytes(),
         };
         let Ok(path) = AbsPath::parse(&text) else { return Ok(None) };
-        if leads_to(&path, fd)? {
-            return Ok(Some(path));
-        }
         // "x (deleted)" is the name of a file, or what the kernel says of a deleted `x`.
-        if text.ends_with(b" (deleted)") {
-            return Ok(None);
+        let may_be_deleted = text.ends_with(b" (deleted)");
+        match leads_to(&path, fd)? {
+            Leads::There => return Ok(Some(path)),
+            // A descriptor gives no more than the law did when it was opened, so no name is the safe guess.
+            Leads::Unseen if !may_be_deleted => return Ok(Some(path)),
+            Leads::Elsewhere | Leads::Unseen if may_be_deleted => return Ok(None),
+            Leads::Elsewhere | Leads::Unseen => {}
         }
     }
     Err(Errno::ACCESS)
@@ -178,17 +180,28 @@ fn name_in(directory: &OwnedFd, child: &OwnedFd) -> Result<Vec<u8>, Errno> {
     Err(Errno::NOENT)
 }
 
-fn leads_to(path: &AbsPath, fd: &OwnedFd) -> Result<bool, Errno> {
+/// Where a name leads that the kernel told.
+enum Leads {
+    /// To the object.
+    There,
+    Elsewhere,
+    /// Into the object's mount, and this process may not follow it further.
+    Unseen,
+}
+
+fn leads_to(path: &AbsPath, fd: &OwnedFd) -> Result<Leads, Errno> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    match rustix::fs::openat2(CWD, path.as_path(), flags, Mode::empty(), resolve) {
-        Ok(found) => is_same_place(&found, fd),
-        // Nobody can look. Then the mount must be the right one, and the object be there still.
-        Err(Errno::ACCESS) => {
-            Ok(rustix::fs::fstat(fd)?.st_nlink > 0 && leads_into_mount_of(path, fd)?)
+    Ok(match rustix::fs::openat2(CWD, path.as_path(), flags, Mode::empty(), resolve) {
+        Ok(found) if is_same_place(&found, fd)? => Leads::There,
+        // The object must be there still, under this name or another.
+        Err(Errno::ACCESS)
+            if rustix::fs::fstat(fd)?.st_nlink > 0 && leads_into_mount_of(path, fd)? =>
+        {
+            Leads::Unseen
         }
-        Err(_) => Ok(false),
-    }
+        Ok(_) | Err(_) => Leads::Elsewhere,
+    })
 }
 
 /// Are these the same inode?

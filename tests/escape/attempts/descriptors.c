@@ -297,6 +297,25 @@ ATTEMPT(deleted_file_seems_a_blocked_one, .expect = "EACCES")
     neighbour_fd(again(mine, O_RDONLY));
 }
 
+/* A file with two names, one of them removed, in a directory that cannot be searched: what is left is " (deleted)". */
+static int without_its_name(const char *name, int flags)
+{
+    const char *shut = text("shut-%d", (int)flags);
+    MUST(mkdir(shut, 0700));
+    MUST(link(name, text("%s/%s", shut, name)));
+    int fd = (int)MUST(open(text("%s/%s", shut, name), flags));
+    MUST(unlink(text("%s/%s", shut, name)));
+    MUST(chmod(shut, 0400));
+    return fd;
+}
+
+ATTEMPT(removed_name_in_a_closed_directory, .expect = "EACCES", .policy = "default")
+{
+    show(again(without_its_name(".env", O_WRONLY), O_RDONLY));
+    show(again(without_its_name(".env", O_PATH), O_RDONLY));
+    neighbour_fd(again(without_its_name("note", O_RDWR), O_RDONLY));
+}
+
 ATTEMPT(directory_watched, .expect = "EACCES")
 {
     int watch = (int)MUST(inotify_init1(IN_NONBLOCK));
