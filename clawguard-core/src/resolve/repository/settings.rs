@@ -31,10 +31,13 @@ impl GitSetting {
     pub fn all(text: &[u8]) -> Vec<GitSetting> {
         let mut settings = Vec::new();
         let (mut section, mut subsection) = (Vec::new(), Vec::new());
+        // Git passes over the mark that some editors begin a file with.
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         for line in joined(text) {
             let mut rest = line.trim_ascii();
-            if let Some(header) = rest.strip_prefix(b"[") {
-                let Some(end) = end_of_header(header) else { continue };
+            // A line may have several.
+            while let Some(header) = rest.strip_prefix(b"[") {
+                let Some(end) = end_of_header(header) else { break };
                 (section, subsection) = names(&header[..end]);
                 rest = header[end + 1..].trim_ascii();
             }
@@ -172,6 +175,12 @@ mod tests {
         assert_eq!(settings.includes, [b"one/two".to_vec(), b"th\"ree".to_vec()]);
         assert_eq!(settings.worktree, Some(b"../../w".to_vec()));
         assert_eq!(settings.object_format, Some(b"sha256".to_vec()));
+    }
+
+    #[test]
+    fn a_mark_at_the_front_and_a_second_section_in_a_line_are_read_as_git_reads_them() {
+        let text = b"\xef\xbb\xbf[include] path = one\n[core] [x \"]\"][include]path = two";
+        assert_eq!(Settings::parse(text).includes, [b"one".to_vec(), b"two".to_vec()]);
     }
 
     #[test]

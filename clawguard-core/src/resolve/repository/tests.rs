@@ -215,6 +215,13 @@ fn hooks_and_settings_that_lie_in_the_working_tree_are_protected() {
     for name in ["main/.settings", "main/.husky/_", "main/more", "main/scripts/hooks"] {
         assert!(scene.trusts("main", name), "{name}");
     }
+    // What is included is looked for beside the link that leads to the file.
+    scene.write("main/deep/real", "[include]\n\tpath = beside\n");
+    std::os::unix::fs::symlink("deep/real", scene.root.join("main/linked")).unwrap();
+    scene.git("main", "config include.path ../linked");
+    for name in ["main/linked", "main/deep/real", "main/beside"] {
+        assert!(scene.trusts("main", name), "{name}");
+    }
     scene.git("main", "config core.hooksPath .");
     assert!(!scene.trusts("main", "main"), "the working directory stays the target's");
 }

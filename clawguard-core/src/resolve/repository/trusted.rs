@@ -187,8 +187,14 @@ impl<'a> Search<'a> {
         }
         for include in &settings.includes {
             let beside = file.parent().unwrap_or_else(AbsPath::root);
-            let path = self.expand(include, &beside);
+            // Git reads what a link leads to, and looks for what that includes beside the link.
+            let (directory, name) = split(include);
+            let path = self.expand(directory, &beside).join(name);
+            let end = place::follow(path.as_bytes(), &beside);
+            // A last name of `..` is no name.
+            let path = AbsPath::parse(path.as_bytes()).unwrap_or_else(|_| end.clone());
             self.name(path.clone());
+            self.name(end);
             self.settings(&path, base, seen);
         }
     }
@@ -206,6 +212,12 @@ impl<'a> Search<'a> {
             self.found.insert(path);
         }
     }
+}
+
+/// A path up to its last slash, and the rest.
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    path.split_at(start)
 }
 
 /// The nearest directory with a `.git`.
