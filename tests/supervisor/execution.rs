@@ -280,3 +280,84 @@ fn nothing_becomes_executable_that_must_not_be_executed() {
         );
     });
 }
+
+/// A file that may be written and not read, and one with another name that is to become one.
+#[test]
+fn what_must_not_be_read_becomes_executable_by_no_way_round_its_name() {
+    for_every_user(|world| {
+        for directory in ["work", "cache"] {
+            world.mkdir(&format!("~/{directory}"));
+            world.write(&format!("~/{directory}/.env"), "secret");
+            world.chmod(&format!("~/{directory}/.env"), 0o644);
+        }
+        world.write("~/work/.env.own", "secret");
+        world.chmod("~/work/.env.own", 0o744);
+        world.policy(
+            "allowed_paths: ['~/work', { path: '~/cache', access: rw }]
+             blocked_paths: [{ path: '**/.env', access: rx }, { path: '**/.env.*', access: rx }]",
+        );
+        world.answers(
+            "
+            # Where nothing is loose, and back.
+            rename      ~/cache/.env ~/cache/.env.moved   ok
+            chmod       ~/cache/.env.moved 0755           EACCES
+            rename      ~/work/.env ~/cache/.env          ok
+            chmod       ~/cache/.env 0755                 EACCES
+            mknod       ~/cache/.env.new S_IFREG|0755 0   EACCES
+            openat      ~/cache/.env.new O_WRONLY|O_CREAT 0777 ok
+            lstat       ~/cache/.env.new                  100644:0
+            rename      ~/cache/.env ~/work/.env          ok
+            # Its name is gone.
+            openat      ~/work/.env O_WRONLY 0 >a         ok
+            unlink      ~/work/.env                       ok
+            fchmod      %a 0755                           EACCES
+            chmod       /proc/self/fd/%a 0755             EACCES
+            fchmod      %a 0600                           ok
+            # It was executable before.
+            rename      ~/work/.env.own ~/work/.env.other ok
+            lstat       ~/work/.env.other                 100744:6
+            # What becomes one.
+            openat      ~/work/tool O_WRONLY|O_CREAT 0755 ok
+            linkat      ~/work/tool ~/work/.env 0         EXDEV
+            rename      ~/work/tool ~/work/tool2          ok
+            lstat       ~/work/tool2                      100755:0
+            rename      ~/work/tool2 ~/work/.env          ok
+            lstat       ~/work/.env                       100644:0
+            openat      ~/work O_RDWR|O_TMPFILE 0755 >b   ok
+            linkat      /proc/self/fd/%b ~/work/.env.b AT_SYMLINK_FOLLOW ok
+            lstat       ~/work/.env.b                     100644:0
+            openat      ~/work O_RDWR|O_TMPFILE 0644 >c   ok
+            fchmod      %c 0755                           ok
+            linkat      /proc/self/fd/%c ~/work/tool3 AT_SYMLINK_FOLLOW ok
+            lstat       ~/work/tool3                      100755:0
+            openat      ~/cache/tool4 O_WRONLY|O_CREAT 0755 ok
+            rename      ~/cache/tool4 ~/work/.env.d       ok
+            lstat       ~/work/.env.d                     100644:0
+            ",
+        );
+    });
+}
+
+/// Where Landlock holds reading alone, opens do not ask.
+#[test]
+fn an_open_that_does_not_ask_makes_nothing_executable_that_must_not_be_executed() {
+    for_every_user(|world| {
+        world.mkdir("~/work/data");
+        world.policy(
+            "allowed_paths: ['~/work']
+             blocked_paths: [{ path: '~/work/**/*.data', access: x }]",
+        );
+        let quiet = world.read("~/policy.yaml") + "logging: { log_denials: false }\n";
+        world.write("~/policy.yaml", quiet);
+        world.answers(
+            "
+            openat      ~/work/a.data O_WRONLY|O_CREAT 0777 ok
+            lstat       ~/work/a.data                     100644:0
+            creat       ~/work/data/b.data 0777           ok
+            lstat       ~/work/data/b.data                100644:0
+            openat      ~/work/c O_WRONLY|O_CREAT 0777    ok
+            lstat       ~/work/c                          100755:0
+            ",
+        );
+    });
+}

@@ -96,7 +96,7 @@ impl Traps {
     fn judged(self, name: &str, judged: &Judged) -> Trap {
         match judged.family {
             Family::Open if self.opens => opening(judged),
-            Family::Open => lending(judged),
+            Family::Open => lending(judged, self.execs),
             Family::Entry => Trap::Always,
             Family::Metadata => asking(judged),
             Family::Socket => match judged.held {
@@ -136,7 +136,9 @@ impl Traps {
         if self.opens {
             rows.push(row("open", "every open, but for O_PATH in a register"));
         } else {
-            rows.push(row("open", "openat2, and making a set-user-ID or set-group-ID file"));
+            let lending = "openat2, and making a set-user-ID or set-group-ID file";
+            let executable = "openat2, and making a set-user-ID, set-group-ID or executable file";
+            rows.push(row("open", if self.execs { executable } else { lending }));
         }
         rows.extend([
             row("entry", "making, removing, linking and moving entries"),
@@ -201,10 +203,12 @@ fn opening(judged: &Judged) -> Trap {
     }
 }
 
-/// Making a file that would lend its owner's rights, or its group's, to whoever executes it. The flags and the mode of
-/// `openat2` are in memory.
-fn lending(judged: &Judged) -> Trap {
-    let lends = |argument| [constants::S_ISUID, constants::S_ISGID].map(|bit| set(argument, bit));
+/// Making a file that would lend its owner's rights, or its group's, to whoever executes it; and, where executions are
+/// judged, one that can be executed at all. The flags and the mode of `openat2` are in memory.
+fn lending(judged: &Judged, execs: bool) -> Trap {
+    let executable = if execs { EXECUTABLE } else { 0 };
+    let bits = constants::S_ISUID.value | constants::S_ISGID.value | executable;
+    let lends = |argument| masked(argument, bits, Is::Other(0));
     let need = judged.objects.iter().find_map(|object| match object.need {
         Need::Opening(flags) => Some(flags),
         Need::Access(_) | Need::AccessMode(_) => None,
@@ -212,13 +216,15 @@ fn lending(judged: &Judged) -> Trap {
     match need {
         Some(OpenFlags::Argument(flags)) => {
             let makes = [constants::O_CREAT, constants::O_TMPFILE].map(|bit| set(flags, bit));
-            let both = |made: Check| lends(flags + 1).map(|lent| vec![made, lent]);
-            Trap::When(makes.into_iter().flat_map(both).collect())
+            Trap::When(makes.into_iter().map(|made| vec![made, lends(flags + 1)]).collect())
         }
-        Some(OpenFlags::Creat) => Trap::When(lends(1).map(|lent| vec![lent]).to_vec()),
+        Some(OpenFlags::Creat) => Trap::When(vec![vec![lends(1)]]),
         Some(OpenFlags::OpenHow { .. }) | None => Trap::Always,
     }
 }
+
+/// The bits of a mode that let a file be executed.
+const EXECUTABLE: u32 = 0o111;
 
 /// One bit of a 32-bit argument is set.
 fn set(argument: u8, bit: constants::Constant) -> Check {

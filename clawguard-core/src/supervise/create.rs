@@ -7,9 +7,10 @@ use rustix::io::Errno;
 
 use super::answer::Answered;
 use super::lookup::{Kind, NO_LINKS};
-use super::metadata::{EXECUTABLE, lends_identity, refuse_to_lend};
+use super::metadata::{lends_identity, refuse_to_lend};
 use super::open::{How, existing, open_pinned, pin_restricted};
 use super::pin::{Entry, Name, Pinned, name_of};
+use super::program::EXECUTABLE;
 use super::request::Request;
 use super::target::Base;
 use super::worker::Worker;

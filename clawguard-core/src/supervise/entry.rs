@@ -6,8 +6,9 @@ use rustix::fs::{AtFlags, FileType, Mode, makedev};
 use rustix::io::Errno;
 
 use super::answer::{Answered, value};
-use super::metadata::{EXECUTABLE, lends_identity, refuse_to_lend, spare_device};
+use super::metadata::{lends_identity, refuse_to_lend, spare_device};
 use super::pin::{Entry, Name};
+use super::program::EXECUTABLE;
 use super::request::{Named, Request};
 use super::target::PATH_MAX;
 use super::worker::Worker;

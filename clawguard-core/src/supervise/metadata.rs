@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use super::answer::{Answered, io_value, value};
 use super::device::is_device;
 use super::pin::{Name, Pinned, through};
+use super::program::{self, EXECUTABLE};
 use super::request::Request;
 use super::worker::Worker;
 use crate::access::Access;
@@ -53,23 +54,6 @@ pub(super) fn is_hosts_device(path: &AbsPath, kind: FileType) -> bool {
     is_hosts && is_device(kind)
 }
 
-/// The bits of a mode that let a file be executed.
-pub(super) const EXECUTABLE: u32 = 0o111;
-
-/// Refuses to make a file executable that must not be.
-pub(super) fn spare_program(
-    worker: &mut Worker,
-    request: &Request<'_>,
-    object: &Pinned,
-) -> Result<(), Errno> {
-    match &object.name {
-        Name::Path(path) if !worker.may_be_program(path) => {
-            worker.require_at(request, path, Access::Execute.into())
-        }
-        Name::Path(_) | Name::Nameless(_) => Ok(()),
-    }
-}
-
 /// Would a file with this mode lend its owner's rights, or its group's, to whoever executes it? A directory only passes
 /// its group on. The bit of the group means nothing as long as the group may not execute; but an access control list adds
 /// that at any time, and so does another run.
@@ -100,18 +84,22 @@ pub(super) fn chmod(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let object = adjustable(worker, request)?;
     let present = rustix::fs::fstat(&object.fd)?.st_mode;
     let kind = FileType::from_raw_mode(present);
-    match kind {
-        FileType::Symlink => return Err(Errno::OPNOTSUPP),
-        FileType::RegularFile if mode & !present & EXECUTABLE != 0 => {
-            spare_program(worker, request, &object)?;
-        }
-        _ => {}
+    if kind == FileType::Symlink {
+        return Err(Errno::OPNOTSUPP);
+    }
+    let makes_program = mode & !present & EXECUTABLE != 0;
+    if makes_program {
+        program::may_be_made(worker, request, &object)?;
     }
     let mode = Mode::from_bits_retain(mode & 0o7777);
     if lends_identity(kind, mode) {
         return Err(refuse_to_lend(worker, request, &object.name));
     }
-    value(rustix::fs::chmodat(CWD, through(&object.fd), mode, AtFlags::empty()))
+    let done = rustix::fs::chmodat(CWD, through(&object.fd), mode, AtFlags::empty());
+    if makes_program && done.is_ok() {
+        program::look_again(worker, &object.fd)?;
+    }
+    value(done)
 }
 
 /// `chown`, `lchown`, `fchown`, `fchownat`.

@@ -32,6 +32,7 @@ mod open;
 mod pin;
 mod pool;
 mod process;
+mod program;
 mod pts;
 mod request;
 mod slots;

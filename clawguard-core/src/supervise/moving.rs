@@ -11,6 +11,7 @@ use super::entry::{entry, may_be_link, may_go};
 use super::metadata::spare_device;
 use super::observe::Moved;
 use super::pin::{Entry, Name, through};
+use super::program;
 use super::request::Request;
 use super::worker::Worker;
 use crate::access::{Access, AccessSet};
@@ -50,6 +51,9 @@ pub(super) fn rename(worker: &mut Worker, request: &Request<'_>) -> Answered {
         worker.shared.grants.look_again();
         match outcome {
             Outcome::Done(done) => {
+                if let Some(judged) = judged.as_ref().filter(|_| done.is_ok()) {
+                    program::moved(worker, (&from, &judged.a), (&to, &judged.b))?;
+                }
                 if let Some(judged) = &judged {
                     let is_directory = judged.moved == FileType::Directory;
                     let what = if is_directory { Moved::Directory } else { Moved::File };
@@ -172,6 +176,7 @@ pub(super) fn link(worker: &mut Worker, request: &Request<'_>) -> Answered {
         match &object.name {
             Name::Path(a) => {
                 may_be_named(worker, request, &linked, a, &b)?;
+                program::may_be_linked(worker, request, &linked, a, &b)?;
                 worker.moves(a, &b, Moved::File);
             }
             // A file that the target made without a name, and can write: it knows what is in it.
@@ -187,5 +192,9 @@ pub(super) fn link(worker: &mut Worker, request: &Request<'_>) -> Answered {
     request.target.is_waiting()?;
     // Through its link in /proc, so that it is the very object that was judged.
     let from = through(&object.fd);
-    value(rustix::fs::linkat(CWD, from, &to.parent, &*to.last, AtFlags::SYMLINK_FOLLOW))
+    let done = rustix::fs::linkat(CWD, from, &to.parent, &*to.last, AtFlags::SYMLINK_FOLLOW);
+    if let (Some(b), Ok(())) = (to.path(), done) {
+        program::linked(worker, &object, &b)?;
+    }
+    value(done)
 }

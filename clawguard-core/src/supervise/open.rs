@@ -15,6 +15,7 @@ use super::device::{self, is_device};
 use super::lookup::{Follow, Kind, NO_LINKS, Ways};
 use super::metadata::lends_identity;
 use super::pin::{Name, Pinned, through};
+use super::program::EXECUTABLE;
 use super::request::Request;
 use super::target::{Base, Target};
 use super::terminal::{self, is_controlling};
@@ -163,10 +164,13 @@ pub(super) fn open(worker: &mut Worker, request: &Request<'_>) -> Answered {
         return Err(Errno::NOENT);
     }
     // Flags and mode in memory may be others by the time the kernel reads them: it could make a file that lends its
-    // owner's rights.
-    let may_lend =
-        request.call.name == "openat2" || lends_identity(FileType::RegularFile, how.mode);
-    if !may_lend
+    // owner's rights. So may the path be, and it could be the name of what must not be executed.
+    let makes_program =
+        worker.shared.watches_executions && how.mode.intersects(Mode::from_bits_retain(EXECUTABLE));
+    let is_delicate = request.call.name == "openat2"
+        || makes_program
+        || lends_identity(FileType::RegularFile, how.mode);
+    if !is_delicate
         && worker.shared.floor.holds_opens()
         && let Some(proof) = worker.shared.floor.open(&worker.shared.ways.mounts)
         && is_allowed(worker, request, &how, base, &path)?

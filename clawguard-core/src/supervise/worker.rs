@@ -425,11 +425,20 @@ impl Worker {
         self.shared.granted.contains(&(object.st_dev, object.st_ino))
     }
 
-    /// May this file get a mode that lets it be executed? Where the law holds executions alone, a denied file must not
-    /// get one: the kernel itself then refuses it, whatever path it reads (SPEC section 6).
+    /// May this file get a mode that lets it be executed? Where a directory is loose, one that must not be read gets none
+    /// anywhere, since it can be moved there, and one in the directory itself none if it must not be executed: the
+    /// kernel itself then refuses it, whatever path it reads (SPEC section 6).
     pub(super) fn may_be_program(&mut self, path: &AbsPath) -> bool {
-        let is_loose = self.shared.loose.iter().any(|loose| path.starts_with(loose));
-        !is_loose || self.allows(path, Access::Execute.into())
+        if self.shared.loose.is_empty() {
+            return true;
+        }
+        let needed = if self.is_loose(path) { Access::Execute } else { Access::Read };
+        self.allows(path, needed.into())
+    }
+
+    /// Does Landlock let be executed here what the law denies?
+    pub(super) fn is_loose(&self, path: &AbsPath) -> bool {
+        self.shared.loose.iter().any(|loose| path.starts_with(loose))
     }
 
     /// Does something with the target's umask. The thread has a umask of its own.

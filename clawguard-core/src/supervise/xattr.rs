@@ -8,8 +8,9 @@ use rustix::fs::{FileType, Mode, XattrFlags};
 use rustix::io::Errno;
 
 use super::answer::{Answer, Answered, value};
-use super::metadata::{adjustable, lends_identity, refuse_to_lend, spare_program};
+use super::metadata::{adjustable, lends_identity, refuse_to_lend};
 use super::pin::{Pinned, through};
+use super::program;
 use super::request::Request;
 use super::worker::Worker;
 use crate::access::Access;
@@ -102,20 +103,31 @@ pub(super) fn set(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let mut bytes = vec![0u8; usize::try_from(given.size).map_err(|_| Errno::TOOBIG)?];
     request.target.fill(given.address, &mut bytes)?;
     let object = adjustable(worker, request)?;
-    if name.as_bytes() == b"system.posix_acl_access" && lets_execute(&bytes) {
-        spare_program(worker, request, &object)?;
+    let makes_program = lets_execute(name.as_bytes(), &bytes);
+    if makes_program {
+        program::may_be_made(worker, request, &object)?;
         let present = rustix::fs::fstat(&object.fd)?.st_mode;
         let (kind, mode) = (FileType::from_raw_mode(present), Mode::from_raw_mode(present));
         if lends_identity(kind, mode) {
             return Err(refuse_to_lend(worker, request, &object.name));
         }
     }
-    value(rustix::fs::setxattr(through(&object.fd), name, &bytes, flags))
+    let done = rustix::fs::setxattr(through(&object.fd), name, &bytes, flags);
+    if makes_program && done.is_ok() {
+        program::look_again(worker, &object.fd)?;
+    }
+    value(done)
 }
 
-/// Does an access control list (linux/posix_acl_xattr.h) let anybody execute: a head, then entries of tag, permissions
-/// and whom it is for?
-fn lets_execute(list: &[u8]) -> bool {
+/// Can this attribute let anybody execute the file? An access control list of POSIX (linux/posix_acl_xattr.h) is a head,
+/// then entries of tag, permissions and whom it is for. Those of other kinds (`system.nfs4_acl`, `system.cifs_acl`) are
+/// not read.
+fn lets_execute(name: &[u8], list: &[u8]) -> bool {
+    match name {
+        b"system.posix_acl_access" => {}
+        b"system.posix_acl_default" => return false,
+        _ => return name.starts_with(b"system."),
+    }
     let (_, entries) = list.split_at(list.len().min(4));
     entries.chunks(8).any(|entry| entry.get(2).is_some_and(|permissions| permissions & 1 != 0))
 }

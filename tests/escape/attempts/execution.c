@@ -96,13 +96,14 @@ ATTEMPT(image_without_a_name, .expect = "EACCES", INSERTS)
 
 /* Another thread rewrites the path between the judgement and the kernel's own reading. */
 static char raced[PATH_MAX];
+static const char *blocked = "blind/key";
 static volatile int is_over;
 
 static void *rewrite(void *unused)
 {
     (void)unused;
     while (!is_over) {
-        strcpy(raced, "blind/key");
+        strcpy(raced, blocked);
         __asm__ volatile("" ::: "memory");
         strcpy(raced, "true/true");
         __asm__ volatile("" ::: "memory");
@@ -146,5 +147,18 @@ ATTEMPT(image_by_a_rewritten_path, INSERTS)
 ATTEMPT(first_line_by_a_rewritten_path)
 {
     make_script("blind/key");
+    race();
+}
+
+/* Through the descriptor by which it was written, since its name is gone. */
+ATTEMPT(first_line_of_a_removed_script_by_a_rewritten_path)
+{
+    int held = (int)MUST(open("blind/key", O_PATH));
+    int fd = (int)MUST(open("blind/key", O_WRONLY));
+    MUST(write(fd, "#!/bin/echo ", 12));
+    MUST(unlink("blind/key"));
+    fchmod(fd, 0755);
+    close(fd);
+    blocked = text("/proc/self/fd/%d", held);
     race();
 }
