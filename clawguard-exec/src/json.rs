@@ -48,6 +48,8 @@ pub(crate) struct Check {
     r: Verdict,
     w: Verdict,
     x: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside_process: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     others: Vec<Other>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,8 +95,13 @@ pub(crate) struct Tried {
 
 impl Check {
     /// The same with what was found besides the law.
-    pub(crate) fn with(self, others: Vec<Other>, probe: Option<Probe>) -> Check {
-        Check { others, probe, ..self }
+    pub(crate) fn with(
+        self,
+        outside_process: Option<u32>,
+        others: Vec<Other>,
+        probe: Option<Probe>,
+    ) -> Check {
+        Check { outside_process, others, probe, ..self }
     }
 
     pub(crate) fn new(
@@ -120,6 +127,7 @@ impl Check {
             r: verdict(Access::Read),
             w: verdict(Access::Write),
             x: verdict(Access::Execute),
+            outside_process: None,
             others: Vec::new(),
             probe: None,
         }

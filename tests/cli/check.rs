@@ -218,3 +218,40 @@ fn many_paths_are_answered_as_they_are_asked() {
         .run();
     assert_eq!(ran.works().stdout.lines().count(), 20_000);
 }
+
+/// "denied, before section 4": also where a rule allows all of /proc.
+#[test]
+fn what_proc_has_of_a_process_outside_is_denied_and_what_it_has_of_the_targets_own_is_not() {
+    let world = World::mine();
+    world.policy("allowed_paths: ['~/work', '/proc', '/nowhere']");
+    let own = std::process::id().to_string();
+    let outside = ["/proc/1/status", "/proc/1", &format!("/proc/{own}/environ"), "/proc/1/none"];
+    let ran = check(&world, &outside).works();
+    for (line, path) in ran.stdout.lines().zip(outside) {
+        let number = path.split('/').nth(2).unwrap();
+        let reason = format!("denied [process {number} is outside of the target]");
+        assert_eq!(line, format!("{path}: r {reason}, w {reason}, x {reason}"));
+    }
+    for access in ["r", "w", "x"] {
+        assert_eq!(check(&world, &["--access", access, "/proc/1/status"]).status.code(), Some(1));
+    }
+    let row = check(&world, &["--json", "/proc/1/status"]).works().json();
+    let denied = json!({"allowed": false, "rule": null});
+    assert_eq!([&row["r"], &row["w"], &row["x"]], [&denied, &denied, &denied]);
+    assert_eq!(row["outside_process"], 1);
+    // By a link of a process outside, wherever it leads.
+    world.symlink(&format!("/proc/{own}/cwd"), "~/work/link");
+    let ran = check(&world, &["~/work/link/Cargo.toml"]).works();
+    assert!(ran.stdout.contains(&format!("r denied [process {own} is outside")), "{ran:#?}");
+
+    for path in ["/proc/self/status", "/proc/thread-self/comm", "/proc/4194304/status"] {
+        let ran = check(&world, &[path]).works();
+        assert!(ran.stdout.contains("r allowed [allowed rwx `/proc`"), "{ran:#?}");
+        assert!(ran.stdout.contains("(of the target's own processes"), "{ran:#?}");
+        assert!(check(&world, &["--json", path]).works().json()["outside_process"].is_null());
+    }
+    for path in ["/proc/cpuinfo", "/proc", "/proc/sys/kernel/ostype", "/nowhere/1/status"] {
+        let ran = check(&world, &["--access", "r", path]).works();
+        assert!(!ran.stdout.contains("process"), "{ran:#?}");
+    }
+}

@@ -31,7 +31,7 @@ fn world(user: User) -> World {
     world
 }
 
-const OUTSIDE: [&str; 16] = [
+const OUTSIDE: [&str; 18] = [
     "/",
     "/usr/bin/env",
     "/usr/bin",
@@ -44,6 +44,8 @@ const OUTSIDE: [&str; 16] = [
     "/dev/ptmx",
     "/dev",
     "/proc/self/status",
+    "/proc/1/status",
+    "/proc/1/cwd",
     "/proc/cpuinfo",
     "/dev/fd/0",
     "/tmp",
@@ -260,6 +262,24 @@ fn what_the_checks_own_descriptors_lead_to_is_tried_by_its_name() {
             "{row:#}"
         );
     }
+}
+
+#[test]
+fn what_proc_has_of_a_process_outside_is_tried() {
+    for_every_user(|user| {
+        let world = world(user.user);
+        let row =
+            row(probe(&world, &["--json", "--mode", "supervised", "/proc/1/status"]).run().works());
+        for access in ["r", "w"] {
+            let probed = &row["probe"][access];
+            assert_eq!(
+                (&probed["tried"], &probed["errno"]),
+                (&json!("access"), &json!(13)),
+                "{row:#}"
+            );
+            assert_eq!((&probed["result"], &row["outside_process"]), (&json!("agrees"), &json!(1)));
+        }
+    });
 }
 
 #[test]

@@ -31,6 +31,12 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Every access is denied, and no rule says so: what is denied before a rule is asked (docs/policy.md, section 5).
+    #[must_use]
+    pub fn denied() -> Decision {
+        Decision { verdicts: [Verdict::NothingAllows; 3] }
+    }
+
     /// The verdict for one access.
     pub fn verdict(&self, access: Access) -> Verdict {
         self.verdicts[access.index()]

@@ -160,6 +160,13 @@ impl ResolvedPolicy {
         self.law.folding().folded()
     }
 
+    /// The process that runs now in whose part of a procfs a path lies. Unless it is one of the target's, every access is
+    /// denied before a rule is asked.
+    #[must_use]
+    pub fn process_at(&self, path: &AbsPath) -> Option<u32> {
+        self.procfs.iter().find_map(|one| one.running(path))
+    }
+
     /// The reason of a verdict, in words.
     #[must_use]
     pub fn reason(&self, verdict: Verdict) -> String {

@@ -43,6 +43,16 @@ impl Procfs {
     pub(crate) fn first<'a>(&'a self, path: &'a AbsPath) -> Option<&'a [u8]> {
         self.root.components().next().or_else(|| path.components().nth(self.place.depth()))
     }
+
+    /// The number of the process in whose part a path lies, if there is one now.
+    pub(crate) fn running(&self, path: &AbsPath) -> Option<u32> {
+        let number = number(self.first(path).filter(|_| path.starts_with(&self.place))?)?;
+        let place = match self.root == AbsPath::root() {
+            true => self.place.join(number.to_string().as_bytes()),
+            false => self.place.clone(),
+        };
+        std::fs::symlink_metadata(place).is_ok().then_some(number)
+    }
 }
 
 /// A process's or thread's number, as a name in a procfs.

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::Question;
 use super::outside::Other;
-use super::probe::{Agreement, Probed};
+use super::probe::{Agreement, Probed, is_of_a_process};
 use crate::cli::CheckArguments;
 use crate::exit::Failure;
 use crate::{json, report};
@@ -31,10 +31,11 @@ impl Answer<'_> {
         arguments: &CheckArguments,
         out: &mut impl Write,
     ) -> Result<(), Failure> {
-        let Question { given, real, decision, .. } = self.question;
+        let Question { given, real, decision, outsider, .. } = self.question;
         if arguments.json {
             let check = json::Check::new(self.policy, given, real.as_bytes(), decision);
-            serde_json::to_writer(&mut *out, &check.with(self.json_others(), self.json_probe()))?;
+            let check = check.with(*outsider, self.json_others(), self.json_probe());
+            serde_json::to_writer(&mut *out, &check)?;
             out.write_all(b"\n")?;
             return Ok(());
         }
@@ -51,8 +52,11 @@ impl Answer<'_> {
     fn verdict(&self, access: Access) -> String {
         let verdict = self.question.decision.verdict(access);
         let word = if verdict.is_allowed() { "allowed" } else { "denied" };
-        let mut text = format!("{access} {word} [{}]", self.policy.reason(verdict));
+        let mut text = format!("{access} {word} [{}]", self.question.reason(self.policy, access));
         let mut remarks: Vec<String> = Vec::new();
+        if verdict.is_allowed() && is_of_a_process(&self.question.real) {
+            remarks.push("of the target's own processes".to_owned());
+        }
         let probed = self.probed.map(|probed| &probed[access.index()]);
         remarks.extend(probed.map(remark));
         let is_told = |one: &Probed| matches!(one.agreement, Agreement::Elsewhere(_));
@@ -169,7 +173,7 @@ pub(super) fn complain(policy: &ResolvedPolicy, question: &Question, one: &Probe
 /// What is said of a disagreement, and what is to be done about it.
 fn complaint(policy: &ResolvedPolicy, question: &Question, one: &Probed) -> Option<[String; 2]> {
     let (access, path) = (one.access, &question.real);
-    let reason = policy.reason(question.decision.verdict(access));
+    let reason = question.reason(policy, access);
     let outcome = one.outcome.map_or_else(String::new, outcome);
     let tried = one.act.map_or("nothing", |act| act_name(act, access));
     let (what, bug) = match one.agreement {
@@ -211,7 +215,8 @@ mod tests {
         let real = AbsPath::parse("/w/s").unwrap();
         let decision = policy.decider().decide(&real);
         let path = b"/w/s".to_vec();
-        let question = Question { given: path.clone(), absolute: path, real, decision, pin: None };
+        let (given, absolute) = (path.clone(), path);
+        let question = Question { given, absolute, real, decision, outsider: None, pin: None };
         let said = |agreement: Agreement| {
             let act = Some(Act::OpenToRead);
             let outcome = Some(Outcome::Worked);

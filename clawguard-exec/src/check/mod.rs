@@ -15,6 +15,8 @@ use clawguard_core::{
     RuleId, without_capabilities,
 };
 
+use rustix::process::{Pid, test_kill_process};
+
 use self::answer::{Answer, Others};
 use self::outside::{Other, Who};
 use self::probe::{Asking, Comparison, Probe, Probed};
@@ -33,6 +35,8 @@ struct Question {
     absolute: Vec<u8>,
     real: AbsPath,
     decision: Decision,
+    /// The process outside in whose part of /proc it lies: everything is denied.
+    outsider: Option<u32>,
     /// The rule because of which a directory here can be neither removed nor moved.
     pin: Option<RuleId>,
 }
@@ -55,6 +59,7 @@ pub(crate) fn check(cli: &Cli, arguments: &CheckArguments) -> Result<Exit, Failu
     }
     let resolved = policy::resolve(cli, &host)?;
     let mut check = Check {
+        policy: &resolved,
         decider: resolved.decider(),
         host: &host,
         links: Links::default(),
@@ -108,11 +113,22 @@ fn each_path(
 }
 
 struct Check<'a> {
+    policy: &'a ResolvedPolicy,
     host: &'a Host,
     decider: Decider,
     links: Links,
     waiting: Vec<Question>,
     denied: bool,
+}
+
+impl Question {
+    /// Why an access is allowed or denied.
+    fn reason(&self, policy: &ResolvedPolicy, access: Access) -> String {
+        match self.outsider {
+            Some(number) => format!("process {number} is outside of the target"),
+            None => policy.reason(self.decision.verdict(access)),
+        }
+    }
 }
 
 impl Check<'_> {
@@ -125,13 +141,33 @@ impl Check<'_> {
             false => [self.host.cwd.as_bytes(), b"/", path].concat(),
         };
         let real = self.links.follow_raw(&absolute);
-        let decision = self.decider.decide(&real);
+        let outsider = self.outsider(&absolute, &real);
+        let decision = match outsider {
+            Some(_) => Decision::denied(),
+            None => self.decider.decide(&real),
+        };
         let asked = arguments.access.unwrap_or_default();
         self.denied |= asked.iter().any(|access| !decision.verdict(access).is_allowed());
         let pin = self.decider.pin(&real).filter(|_| real.as_path().is_dir());
-        self.waiting.push(Question { given: path.to_vec(), absolute, real, decision, pin });
+        let given = path.to_vec();
+        self.waiting.push(Question { given, absolute, real, decision, outsider, pin });
         Ok(())
     }
+
+    /// The process outside in whose part of a procfs a path lies, or a link on the way there: its root, its descriptors.
+    fn outsider(&mut self, absolute: &[u8], real: &AbsPath) -> Option<u32> {
+        let way = self.links.links_on(absolute);
+        let places = way.iter().chain([real]);
+        places.filter_map(|path| self.policy.process_at(path)).find(|number| is_outside(*number))
+    }
+}
+
+/// Is this process outside of the target? That is who runs now, since the target starts later. Within a target it is who
+/// cannot be signalled. The number of this process stands for each process's own.
+fn is_outside(number: u32) -> bool {
+    let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
+    let is_reached = || pid.is_some_and(|pid| test_kill_process(pid).is_ok());
+    number != std::process::id() && !(clawguard_core::is_confined() && is_reached())
 }
 
 /// Who else denies, for each access that the law allows. To be asked without capabilities.

@@ -175,6 +175,9 @@ pub(super) fn choose(question: &Question, access: Access, asking: Asking) -> Tri
             Trial::Not("an open might do something, and the kernel alone judges no access(2)")
         }
     };
+    if question.outsider.is_some() && access != Access::Execute {
+        return ask();
+    }
     if is_of_a_process(&question.real) {
         return Trial::Not("every process finds something else there");
     }
@@ -205,7 +208,7 @@ pub(super) fn choose(question: &Question, access: Access, asking: Asking) -> Tri
 }
 
 /// `/proc/PID` and whatever leads there, such as /proc/self and /dev/fd.
-fn is_of_a_process(real: &AbsPath) -> bool {
+pub(super) fn is_of_a_process(real: &AbsPath) -> bool {
     let mut names = real.components();
     names.next() == Some(b"proc")
         && names.next().is_some_and(|name| name.iter().all(u8::is_ascii_digit))
