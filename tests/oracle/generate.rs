@@ -166,6 +166,10 @@ pub(crate) fn policy(random: &mut Random, nodes: &[Node]) -> Vec<Entry> {
     for _ in 0..random.below(5) {
         entries.push(entry(random, nodes, Effect::Blocked));
     }
+    if random.once_in(3) {
+        let accesses = random.pick(&["r", "rw", "rwx"]);
+        entries.push(Entry::new(Effect::Allowed, "/proc", accesses));
+    }
     entries
 }
 

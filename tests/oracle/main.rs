@@ -30,6 +30,7 @@ mod needs;
 mod operation;
 mod outside;
 mod policy;
+mod processes;
 mod run;
 mod scene;
 mod shrink;

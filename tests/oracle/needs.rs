@@ -189,6 +189,9 @@ impl Judge<'_> {
     }
 
     pub(crate) fn verdict(&self, process: &Process, operation: &Operation) -> Verdict {
+        if let Some(verdict) = crate::processes::verdict(self, process, operation) {
+            return verdict;
+        }
         let flags = operation.flags;
         let follow =
             if flags & AT_SYMLINK_NOFOLLOW == 0 { Follow::Always } else { Follow::WithSlash };

@@ -7,6 +7,9 @@ use std::fmt;
 /// Stands in paths for the top of the tree, which differs between the twins.
 pub(crate) const TOP: &[u8] = b"{top}";
 
+/// Stands in paths for the number of a process outside.
+pub(crate) const OUTSIDE: &[u8] = b"{outside}";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Open,
@@ -95,7 +98,7 @@ impl Operation {
             self.name().into(),
             self.form.to_string().into(),
             self.directories[0].to_string().into(),
-            replace(&self.paths[0], TOP, top),
+            replace(&replace(&self.paths[0], TOP, top), OUTSIDE, &crate::processes::number()),
             self.directories[1].to_string().into(),
             replace(&self.paths[1], TOP, top),
             self.flags.to_string().into(),

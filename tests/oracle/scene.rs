@@ -7,6 +7,7 @@ use std::fs::FileType;
 use crate::generate::{Random, name, target};
 use crate::law::split;
 use crate::operation::{Call, Operation, TOP, Who};
+use crate::processes;
 use crate::walk::{Kind, Process};
 
 /// What the generator of operations may look at: only to make calls that mean something.
@@ -196,6 +197,9 @@ impl Scene<'_> {
             Readlink, Removexattr, Rename, Rmdir, Setxattr, Stat, Symlink, Truncate, Unlink,
             Utimens, Write,
         };
+        if random.once_in(40) {
+            return processes::operation(random, who);
+        }
         let call = match random.below(100) {
             0..=21 => Open,
             22..=24 => Read,
