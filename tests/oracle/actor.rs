@@ -97,10 +97,10 @@ impl Actor {
 
     /// The process that does what this worker is told.
     pub(crate) fn process(&self, who: Who) -> Process {
-        let index = match who {
-            Who::Worker(1) => 1,
-            Who::Worker(3) => 2,
-            Who::Worker(_) | Who::Outside => 0,
+        let index = match who.worker() {
+            1 => 1,
+            3 => 2,
+            _ => 0,
         };
         Process { pid: self.pids[index], uid: self.uid }
     }

@@ -2,7 +2,8 @@
 //! written from the text (law.rs, guard.rs, beneath.rs, needs.rs, execution.rs, moves.rs, walk.rs) and shares nothing with clawguard-core.
 //!
 //! What the model denies never happens and leaves the tree unchanged; everything else gives what it gives in a bare twin
-//! of the tree: result, errno and tree. A disagreement is made small and printed as a script (shrink.rs).
+//! of the tree: result, errno and tree. In some cases the policy in use stands in the tree; in some, two runs act in it in
+//! turn, each under a policy of its own. A disagreement is made small and printed as a script (shrink.rs).
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -176,6 +177,9 @@ fn script(head: &str, case: &Case, seen: &Disagreement) -> String {
     let mut text = format!("{head}\npolicy:\n");
     for entry in &case.entries {
         text.push_str(&format!("  {entry}\n"));
+    }
+    for entry in case.others.iter().flatten() {
+        text.push_str(&format!("  second run: {entry}\n"));
     }
     text.push_str("tree:\n");
     for node in &case.nodes {

@@ -48,11 +48,32 @@ pub(crate) enum Call {
     Storm,
 }
 
-/// Who acts: a worker of the actor (actor.c), or somebody outside.
+/// How many workers a run has.
+pub(crate) const WORKERS: u8 = 4;
+
+/// Who acts: a worker of an actor (actor.c), of the second run from [`WORKERS`] on, or somebody outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
     Worker(u8),
     Outside,
+}
+
+impl Who {
+    /// The run of a worker.
+    pub(crate) fn run(self) -> usize {
+        match self {
+            Who::Worker(number) => usize::from(number / WORKERS),
+            Who::Outside => 0,
+        }
+    }
+
+    /// The worker within its run.
+    pub(crate) fn worker(self) -> u8 {
+        match self {
+            Who::Worker(number) => number % WORKERS,
+            Who::Outside => 0,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,12 +110,8 @@ impl Operation {
 
     /// The request for an actor whose tree stands at `top`.
     pub(crate) fn request(&self, top: &[u8]) -> Vec<u8> {
-        let who = match self.who {
-            Who::Worker(number) => number,
-            Who::Outside => 0,
-        };
         let words: [Vec<u8>; 11] = [
-            who.to_string().into(),
+            self.who.worker().to_string().into(),
             self.name().into(),
             self.form.to_string().into(),
             self.directories[0].to_string().into(),
@@ -136,7 +153,8 @@ pub(crate) fn show(bytes: &[u8]) -> String {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.who {
-            Who::Worker(number) => write!(f, "worker {number}: ")?,
+            Who::Worker(_) if self.who.run() == 0 => write!(f, "worker {}: ", self.who.worker())?,
+            Who::Worker(_) => write!(f, "second run, worker {}: ", self.who.worker())?,
             Who::Outside => write!(f, "outside: ")?,
         }
         write!(f, "{}", self.name())?;

@@ -43,6 +43,8 @@ impl Mode {
 pub(crate) struct Case {
     pub(crate) nodes: Vec<Node>,
     pub(crate) entries: Vec<Entry>,
+    /// The policies of further runs in the same tree: one or none.
+    pub(crate) others: Vec<Vec<Entry>>,
     pub(crate) operations: Vec<Operation>,
 }
 
@@ -78,19 +80,30 @@ impl Counts {
 /// The whole trees are compared after so many operations, and at the end.
 const LOOK: usize = 16;
 
+/// Workers of two runs.
+const WORKERS_OF_TWO: &[u8] = &[0, 0, 1, 2, 3, 4, 4, 5, 6, 7];
+
 pub(crate) struct Stage<'w> {
     pub(crate) world: &'w World,
     pub(crate) mode: Mode,
     pub(crate) number: u64,
 }
 
-/// The twins, ready to act.
-struct Pair<'a> {
+/// A confined run, and what does the same in the bare twin.
+struct Run {
     confined: Actor,
     bare: Actor,
-    tops: [&'a Path; 2],
-    law: &'a Law,
+    law: Law,
     pins: Vec<Vec<Name>>,
+}
+
+/// The twins, ready to act.
+struct Pair<'a> {
+    /// Several runs may act in the same tree, each under its own policy.
+    runs: Vec<Run>,
+    /// The run that acted last.
+    last: usize,
+    tops: [&'a Path; 2],
     mode: Mode,
     uid: u32,
     /// Files that had several names at the start.
@@ -100,10 +113,13 @@ struct Pair<'a> {
 }
 
 impl Stage<'_> {
-    fn names(&self) -> [PathBuf; 3] {
-        let root = self.world.root();
-        let of = |letter: &str, end: &str| root.join(format!("{letter}{:06}{end}", self.number));
-        [of("A", ""), of("B", ""), of("policy", ".yaml")]
+    fn tops(&self) -> [PathBuf; 2] {
+        ["A", "B"].map(|letter| self.world.root().join(format!("{letter}{:06}", self.number)))
+    }
+
+    /// Where the policy of a run is, if it is not in the tree.
+    fn policy(&self, run: usize) -> PathBuf {
+        self.world.root().join(format!("policy{:06}-{run}.yaml", self.number))
     }
 
     fn program(&self) -> String {
@@ -113,7 +129,8 @@ impl Stage<'_> {
     /// Plays a case that was made before.
     pub(crate) fn replay(&self, case: &Case) -> Result<Counts, Disagreement> {
         let mut rest = case.operations.iter();
-        self.play(&case.nodes, &case.entries, |_| rest.next().cloned())
+        let policies = [std::slice::from_ref(&case.entries), &case.others].concat();
+        self.play(&case.nodes, &policies, |_| rest.next().cloned())
     }
 
     /// Makes a case as it plays it.
@@ -127,16 +144,26 @@ impl Stage<'_> {
         let entries = generate::policy(&mut random, &nodes);
         // docs/limits.md, "Hard links and moved directories": without a supervisor a grant stays with what was moved.
         let disturbed = random.once_in(2) && self.mode != Mode::Kernel;
+        // The same holds for what another run moves.
+        let has_other = random.once_in(3) && self.mode != Mode::Kernel;
+        let mut policies = vec![entries];
+        if has_other {
+            let is_same = random.once_in(4);
+            let other =
+                if is_same { policies[0].clone() } else { generate::policy(&mut random, &nodes) };
+            policies.push(other);
+        }
+        let workers = if has_other { WORKERS_OF_TWO } else { &[0, 0, 0, 1, 2, 3] };
         let mut operations = Vec::new();
-        let result = self.play(&nodes, &entries, |pair| {
+        let result = self.play(&nodes, &policies, |pair| {
             let is_enough = operations.len() >= length;
             if is_enough {
                 return None;
             }
-            let who = Who::Worker(random.pick(&[0, 0, 0, 1, 2, 3]));
+            let who = Who::Worker(random.pick(workers));
             let paths = tree::paths(pair.tops[0]);
             let top = split(pair.tops[0].as_os_str().as_bytes());
-            let process = pair.confined.process(who);
+            let process = pair.runs[who.run()].confined.process(who);
             let scene = Scene { paths: &paths, process, top: &top, guarded: &guarded };
             let operation = if disturbed && random.once_in(12) {
                 scene.change(&mut random)
@@ -146,85 +173,109 @@ impl Stage<'_> {
             operations.push(operation.clone());
             Some(operation)
         });
-        result.map_err(|disagreement| (Case { nodes, entries, operations }, disagreement))
+        result.map_err(|disagreement| {
+            let others = policies.split_off(1);
+            let entries = policies.remove(0);
+            (Case { nodes, entries, others, operations }, disagreement)
+        })
     }
 
     fn play(
         &self,
         nodes: &[Node],
-        entries: &[Entry],
-        mut next: impl FnMut(&Pair<'_>) -> Option<Operation>,
+        policies: &[Vec<Entry>],
+        next: impl FnMut(&Pair<'_>) -> Option<Operation>,
     ) -> Result<Counts, Disagreement> {
-        let [confined_top, bare_top, policy] = self.names();
+        let tops = self.tops();
         let uid = self.world.user.uid;
-        for top in [&confined_top, &bare_top] {
+        for top in &tops {
             tree::build(top, nodes, uid);
-        }
-        let text = confined_top.to_str().unwrap();
-        for top in [&confined_top, &bare_top] {
-            let text = policy::yaml(entries, top.to_str().unwrap(), &self.program());
+            let text = policy::yaml(&policies[0], top.to_str().unwrap(), &self.program());
             guard::write(nodes, top, &text);
         }
-        fs::write(&policy, policy::yaml(entries, text, &self.program())).unwrap();
-        self.world.give(&policy);
-        let rules = entries.iter().flat_map(|entry| entry.rules(text));
-        let law = Law::new(rules.chain(guard::rules(nodes, &confined_top)).collect());
-        let named = guard::named(nodes, &confined_top).unwrap_or(policy.clone());
-        let mut shim = self.world.shim_with(["-q", "--policy"]).args([named]);
-        if let Some(config) = guard::config(nodes, &confined_top) {
-            shim = shim.env("XDG_CONFIG_HOME", config);
-        }
-        let shim = shim.args(["--mode", self.mode.option(), "--", &self.program()]);
-        let child = shim.cwd(text).start();
-        let result = Actor::greet(child, uid, text.as_bytes())
-            .map_err(|text| Disagreement {
-                verdict: None,
-                text: format!("it did not start: {text}"),
-            })
-            .and_then(|confined| {
-                let bare = Actor::bare(self.world, Path::new(&self.program()), &bare_top);
-                let process = confined.process(Who::Worker(0));
-                let mut pair = Pair {
-                    confined,
-                    bare,
-                    tops: [&confined_top, &bare_top],
-                    law: &law,
-                    pins: needs::pins(&law, &process, &split(text.as_bytes())),
-                    mode: self.mode,
-                    uid,
-                    linked: kernel::linked(&confined_top),
-                    stamps: None,
-                    counts: Counts { starts: 1, ..Counts::default() },
-                };
-                let mut result = Ok(());
-                while let Some(operation) = next(&pair) {
-                    result = pair.step(&operation);
-                    if result.is_err() {
-                        break;
-                    }
-                }
-                let result = result.and_then(|()| pair.compare_trees());
-                let counts = pair.counts;
-                let words = pair.confined.last_words();
-                pair.bare.last_words();
-                result.map(|()| counts).map_err(|mut disagreement| {
-                    if disagreement.verdict.is_none() {
-                        disagreement.text.push_str(&words);
-                    }
-                    disagreement
-                })
-            });
-        for top in [&confined_top, &bare_top] {
+        let starts = policies.iter().enumerate();
+        let runs = starts.map(|(run, entries)| self.start(run, nodes, entries, &tops));
+        let result = runs.collect::<Result<Vec<Run>, Disagreement>>().and_then(|runs| {
+            let pair = Pair {
+                counts: Counts { starts: runs.len() as u64, ..Counts::default() },
+                runs,
+                last: 0,
+                tops: [&tops[0], &tops[1]],
+                mode: self.mode,
+                uid,
+                linked: kernel::linked(&tops[0]),
+                stamps: None,
+            };
+            pair.play(next)
+        });
+        for top in &tops {
             // A policy may let the top itself be removed.
             let removed = fs::remove_dir_all(top);
             assert!(removed.is_ok() || tree::paths(top).is_empty(), "{removed:?}");
         }
-        fs::remove_file(&policy).unwrap();
+        for run in 0..policies.len() {
+            fs::remove_file(self.policy(run)).unwrap();
+        }
         result
+    }
+
+    /// Starts one run. Only the first one has guards in the tree.
+    fn start(
+        &self,
+        run: usize,
+        nodes: &[Node],
+        entries: &[Entry],
+        [top, bare_top]: &[PathBuf; 2],
+    ) -> Result<Run, Disagreement> {
+        let nodes = if run == 0 { nodes } else { &[] };
+        let text = top.to_str().unwrap();
+        let policy = self.policy(run);
+        fs::write(&policy, policy::yaml(entries, text, &self.program())).unwrap();
+        self.world.give(&policy);
+        let rules = entries.iter().flat_map(|entry| entry.rules(text));
+        let law = Law::new(rules.chain(guard::rules(nodes, top)).collect());
+        let named = guard::named(nodes, top).unwrap_or(policy);
+        let mut shim = self.world.shim_with(["-q", "--policy"]).args([named]);
+        if let Some(config) = guard::config(nodes, top) {
+            shim = shim.env("XDG_CONFIG_HOME", config);
+        }
+        let shim = shim.args(["--mode", self.mode.option(), "--", &self.program()]);
+        let child = shim.cwd(text).start();
+        let confined =
+            Actor::greet(child, self.world.user.uid, text.as_bytes()).map_err(|text| {
+                Disagreement { verdict: None, text: format!("it did not start: {text}") }
+            })?;
+        let bare = Actor::bare(self.world, Path::new(&self.program()), bare_top);
+        let process = confined.process(Who::Worker(0));
+        let pins = needs::pins(&law, &process, &split(text.as_bytes()));
+        Ok(Run { confined, bare, law, pins })
     }
 }
 
 impl Pair<'_> {
+    /// Plays until there is nothing more, and ends the runs.
+    fn play(
+        mut self,
+        mut next: impl FnMut(&Pair<'_>) -> Option<Operation>,
+    ) -> Result<Counts, Disagreement> {
+        let mut result = Ok(());
+        while let (Ok(()), Some(operation)) = (&result, next(&self)) {
+            result = self.step(&operation);
+        }
+        let result = result.and_then(|()| self.compare_trees());
+        let mut words = String::new();
+        for run in self.runs {
+            words.push_str(&run.confined.last_words());
+            run.bare.last_words();
+        }
+        result.map(|()| self.counts).map_err(|mut disagreement| {
+            if disagreement.verdict.is_none() {
+                disagreement.text.push_str(&words);
+            }
+            disagreement
+        })
+    }
+
     fn stamps(&mut self) -> Stamps {
         self.stamps.take().unwrap_or_else(|| tree::stamps(self.tops[0]))
     }
@@ -241,8 +292,17 @@ impl Pair<'_> {
         }
         let top_text = self.tops[0].as_os_str().as_bytes();
         let top: Vec<Name> = split(top_text);
-        let judge = Judge { law: self.law, top: &top, top_text, pins: &self.pins };
-        let process = self.confined.process(operation.who);
+        let acting = operation.who.run();
+        if acting >= self.runs.len() {
+            return Ok(());
+        }
+        if std::mem::replace(&mut self.last, acting) != acting {
+            // To one run, the other is somebody outside.
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        let run = &self.runs[acting];
+        let judge = Judge { law: &run.law, top: &top, top_text, pins: &run.pins };
+        let process = run.confined.process(operation.who);
         let mut verdict = judge.verdict(&process, operation);
         let mut may_deny = false;
         let mut made = None;
@@ -261,7 +321,7 @@ impl Pair<'_> {
         let before = (may_deny || matches!(verdict, Verdict::Denied(_) | Verdict::Limited(_)))
             .then(|| self.stamps());
         self.stamps = None;
-        let Some(confined) = self.confined.act(operation) else {
+        let Some(confined) = self.runs[acting].confined.act(operation) else {
             return Err(Disagreement {
                 verdict: None,
                 text: "no answer under the shim: ".to_owned(),
@@ -299,7 +359,7 @@ impl Pair<'_> {
         if may_deny && kernel::DENIALS.contains(&confined.errno) {
             let after = tree::stamps(self.tops[0]);
             if let (Some(made), true) = (made, before.as_ref() != Some(&after)) {
-                self.bare.act(&made);
+                self.runs[acting].bare.act(&made);
                 return self.compare_trees();
             }
             if before.as_ref() != Some(&after) {
@@ -309,7 +369,7 @@ impl Pair<'_> {
             self.counts.limited += u64::from(!matches!(verdict, Verdict::Denied(_)));
             return Ok(());
         }
-        let Some(bare) = self.bare.act(operation) else {
+        let Some(bare) = self.runs[acting].bare.act(operation) else {
             return Err(Disagreement {
                 verdict: None,
                 text: "no answer without the shim: ".to_owned(),

@@ -18,7 +18,11 @@ pub(crate) fn shrink(
     while is_smaller && left > 0 {
         is_smaller = false;
         is_smaller |= reduce(&mut best, &mut left, &mut play, |case| &mut case.operations);
+        is_smaller |= reduce(&mut best, &mut left, &mut play, |case| &mut case.others);
         is_smaller |= reduce(&mut best, &mut left, &mut play, |case| &mut case.entries);
+        if !best.0.others.is_empty() {
+            is_smaller |= reduce(&mut best, &mut left, &mut play, |case| &mut case.others[0]);
+        }
         is_smaller |= reduce(&mut best, &mut left, &mut play, |case| &mut case.nodes);
     }
     best

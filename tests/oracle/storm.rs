@@ -1,4 +1,4 @@
-//! Several processes and threads at once, and somebody outside who moves names about meanwhile. What became of each call
+//! Two runs at once, each of several processes and threads and under a policy of its own, and somebody outside who moves names about meanwhile. What became of each call
 //! cannot be told then; what may never happen can: nothing of a file that no rule allows to be read is read, nothing that no
 //! rule allows to be written changes, and nobody hangs.
 
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::actor::{self, Actor};
+use crate::actor::{self, Actor, Answer};
 use crate::generate::Random;
 use crate::operation::{Call, Operation, Who};
 use crate::run::Mode;
@@ -22,7 +22,12 @@ use crate::tree::{self, Node, What};
 const NEVER_READ: [&str; 4] = ["open/s/key", "open/s/in/key", "open/d1/.env", "open/d2/.env"];
 const NEVER_WRITTEN: &str = "ro/file";
 
-const POLICY: &str = "    allowed_paths:\n      - { path: \"{actor}\", access: rx }\n      - \"{top}/open\"\n      - { path: \"{top}/ro\", access: r }\n    blocked_paths:\n      - \"{top}/open/s\"\n      - \"**/.env\"\n";
+/// The policies of the two runs that act at once: what neither may read or write is the same.
+const POLICIES: [&str; 2] = [FIRST, SECOND];
+
+const FIRST: &str = "    allowed_paths:\n      - { path: \"{actor}\", access: rx }\n      - \"{top}/open\"\n      - { path: \"{top}/ro\", access: r }\n    blocked_paths:\n      - \"{top}/open/s\"\n      - \"**/.env\"\n";
+
+const SECOND: &str = "    allowed_paths:\n      - { path: \"{actor}\", access: rx }\n      - \"{top}/open/**\"\n      - \"{top}/open/a\"\n      - { path: \"{top}/ro/*\", access: r }\n    blocked_paths:\n      - \"{top}/open/s/**\"\n      - \"**/.env\"\n";
 
 fn nodes() -> Vec<Node> {
     let node = |path: &str, what| Node { path: path.into(), what, mode: 0o755 };
@@ -90,14 +95,21 @@ pub(crate) fn storm(user: User, mode: Mode, seed: u64, length: Duration) -> Resu
     let top = world.root().join("storm");
     tree::build(&top, &nodes(), user.uid);
     let (top_text, program) = (top.to_str().unwrap(), world.text("{root}/bin/actor"));
-    let rules = POLICY.replace("{top}", top_text).replace("{actor}", &program);
-    world.write(
-        "~/policy.yaml",
-        format!("security:\n  file_access:\n    presets: []\n    temporary: none\n{rules}"),
-    );
+    for (run, rules) in POLICIES.iter().enumerate() {
+        let rules = rules.replace("{top}", top_text).replace("{actor}", &program);
+        world.write(
+            &format!("~/policy{run}.yaml"),
+            format!("security:\n  file_access:\n    presets: []\n    temporary: none\n{rules}"),
+        );
+    }
     let before = sealed(world.root(), mode);
-    let shim = world.confined().args(["--mode", mode.option(), "--", &program]).cwd(top_text);
-    let mut actor = Actor::greet(shim.start(), user.uid, top_text.as_bytes())?;
+    let start = |run: usize| {
+        let policy = world.text(&format!("~/policy{run}.yaml"));
+        let shim = world.shim_with(["-q", "--policy", &policy]);
+        let shim = shim.args(["--mode", mode.option(), "--", &program]).cwd(top_text);
+        Actor::greet(shim.start(), user.uid, top_text.as_bytes())
+    };
+    let mut actors = [start(0)?, start(1)?];
     let mut request = Operation::new(Who::Worker(0), Call::Storm);
     request.paths[0] = top.as_os_str().as_bytes().to_vec();
     request.text = CANARY.into();
@@ -108,21 +120,32 @@ pub(crate) fn storm(user: User, mode: Mode, seed: u64, length: Duration) -> Resu
     }
     let root = world.root();
     let is_over = AtomicBool::new(false);
-    let answer = std::thread::scope(|scope| {
+    let answers = std::thread::scope(|scope| {
         scope.spawn(|| disturb(root, user.uid, Random(seed), &is_over));
-        let answer = actor.act(&request);
+        let request = &request;
+        let acts = actors.each_mut().map(|actor| scope.spawn(move || actor.act(request)));
+        let answers = acts.map(|act| act.join().unwrap());
         is_over.store(true, Ordering::Relaxed);
-        answer
+        answers
     });
-    let Some(answer) = answer else { return Err(format!("it hangs: {}", actor.last_words())) };
-    let seen = String::from_utf8_lossy(&answer.seen).into_owned();
-    let words: Vec<&str> = seen.splitn(4, ' ').collect();
-    if answer.errno != 0 || words[2] != "0" {
-        return Err(format!("a secret was read, or a worker died ({}): {seen}", answer.errno));
+    let mut told = Vec::new();
+    for (answer, actor) in answers.into_iter().zip(actors) {
+        let Some(answer) = answer else { return Err(format!("it hangs: {}", actor.last_words())) };
+        told.push(account(&answer)?);
     }
     let after = sealed(world.root(), mode);
     if before != after {
         return Err(format!("what may not be written changed: {before:?} became {after:?}"));
+    }
+    Ok(told.join("; "))
+}
+
+/// What one run did; what went wrong.
+fn account(answer: &Answer) -> Result<String, String> {
+    let seen = String::from_utf8_lossy(&answer.seen).into_owned();
+    let words: Vec<&str> = seen.splitn(4, ' ').collect();
+    if answer.errno != 0 || words[2] != "0" {
+        return Err(format!("a secret was read, or a worker died ({}): {seen}", answer.errno));
     }
     let count = |word: usize| words[word].parse::<u64>().unwrap();
     if count(0) < 100 || count(1) == 0 {
