@@ -88,6 +88,26 @@ fn an_interpreter_and_a_link_are_judged_where_they_lead() {
     });
 }
 
+/// The kernel opens the script first, then its interpreter, then what that names.
+#[test]
+fn what_is_wrong_with_a_script_comes_before_what_is_wrong_with_its_interpreter() {
+    for_every_user(|world| {
+        site(&world);
+        world.script("~/work/tools/by-nothing", "#!/none\n");
+        world.script("~/work/tools/by-script", "#!{home}/work/tools/by-nothing\n");
+        world.answers(
+            "
+            execve      ~/work/tools/by-script            ENOENT
+            chmod       ~/work/tools/by-script 0644       ok
+            execve      ~/work/tools/by-script            EACCES
+            chmod       ~/work/tools/by-script 0755       ok
+            chmod       ~/work/tools/by-nothing 0644      ok
+            execve      ~/work/tools/by-script            EACCES
+            ",
+        );
+    });
+}
+
 #[test]
 fn a_program_that_the_target_makes_is_judged_by_where_it_lies() {
     for_every_user(|world| {

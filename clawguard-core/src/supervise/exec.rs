@@ -119,27 +119,44 @@ fn program_of(process: u32) -> Result<(OwnedFd, (u64, u64)), Errno> {
 fn judge(
     worker: &mut Worker,
     request: &Request<'_>,
-    mut pinned: Pinned,
+    pinned: Pinned,
 ) -> Result<Vec<(u64, u64)>, Errno> {
-    let mut images = Vec::new();
-    for _ in 0..=INTERPRETERS {
-        images.push(require(worker, request, &pinned)?);
-        let own_first = |errno| own_error(&pinned).unwrap_or(errno);
-        let loaders = match image(worker, &pinned).map_err(own_first)? {
-            Image::Script(path) => {
-                pinned = interpreter(worker, request, &path).map_err(own_first)?;
-                continue;
-            }
-            Image::Program(loaders) => loaders,
-            Image::Unknown => Vec::new(),
+    let mut images = vec![require(worker, request, &pinned)?];
+    let mut opened = vec![pinned];
+    let judged = judge_rest(worker, request, &mut opened, &mut images);
+    // The kernel opens one file after the other: what is wrong with an earlier one comes first.
+    judged.map_err(|errno| opened.iter().find_map(own_error).unwrap_or(errno))?;
+    Ok(images)
+}
+
+/// The same for the interpreters of a file and its ELF loaders.
+fn judge_rest(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    opened: &mut Vec<Pinned>,
+    images: &mut Vec<(u64, u64)>,
+) -> Result<(), Errno> {
+    while let Some(pinned) = opened.last() {
+        let (named, is_script) = match image(worker, pinned)? {
+            Image::Script(path) => (vec![path], true),
+            Image::Program(loaders) => (loaders, false),
+            Image::Unknown => (Vec::new(), false),
         };
-        for path in loaders {
-            let loader = interpreter(worker, request, &path).map_err(own_first)?;
-            images.push(require(worker, request, &loader)?);
+        for path in named {
+            let found = interpreter(worker, request, &path)?;
+            if is_script && opened.len() > INTERPRETERS {
+                return Err(Errno::LOOP);
+            }
+            images.push(require(worker, request, &found)?);
+            if is_script {
+                opened.push(found);
+            }
         }
-        return Ok(images);
+        if !is_script {
+            break;
+        }
     }
-    Err(Errno::LOOP)
+    Ok(())
 }
 
 /// Refuses unless the law lets this be executed.
