@@ -113,6 +113,7 @@ fn errors_of_a_rename_are_the_kernels_own() {
             rename      ~/work/closed/none ~/work/open/x  ENOENT
             rename      ~/work/open/none ~/work/closed/x  ENOENT
             rename      ~/work/open/file ~/work/none/x    ENOENT
+            rename      ~/work/open/none /proc/none       EXDEV
             rename      ~/work/open/file ~/work/open/file/x ENOTDIR
             rename      ~/work/open/sub ~/work/open/sub/x EINVAL
             rename      ~/work/open/sub ~/work/open/file  ENOTDIR

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use rustix::fs::{AtFlags, CWD, FileType, RenameFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, RenameFlags, Stat, StatxFlags, statx};
 use rustix::io::Errno;
 
 use super::answer::{Answered, value};
@@ -39,7 +39,10 @@ pub(super) fn rename(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let (from, to) = (entry(worker, request, 0)?, entry(worker, request, 1)?);
     for _ in 0..ATTEMPTS {
         let judged = match (from.path(), to.path()) {
-            (Some(a), Some(b)) => Some(judge(worker, request, [(&from, &a), (&to, &b)], flags)?),
+            (Some(a), Some(b)) => {
+                let judged = judge(worker, request, [(&from, &a), (&to, &b)], flags);
+                Some(judged.map_err(|errno| first_error(&from, &to, errno))?)
+            }
             // `.`, `..` and `/` are the kernel's to refuse.
             _ => None,
         };
@@ -65,6 +68,20 @@ pub(super) fn rename(worker: &mut Worker, request: &Request<'_>) -> Answered {
         }
     }
     Err(Errno::ACCESS)
+}
+
+/// The kernel compares the mounts of the two directories before it looks for the names in them.
+fn first_error(from: &Entry, to: &Entry, errno: Errno) -> Errno {
+    let mount = |entry: &Entry| {
+        let seen = statx(&entry.parent, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID);
+        seen.map(|seen| seen.stx_mnt_id)
+    };
+    match errno {
+        Errno::NOENT | Errno::EXIST | Errno::NOTDIR | Errno::INVAL if mount(from) != mount(to) => {
+            Errno::XDEV
+        }
+        errno => errno,
+    }
 }
 
 /// What the names mean now, if the law allows to move it.
