@@ -149,7 +149,8 @@ fn run_as(
         played += 1;
         match stage(played).invent(seed, LENGTH) {
             Ok(seen) => counts[which].add(seen),
-            Err((case, seen)) => {
+            Err(found) => {
+                let (case, seen) = *found;
                 let (case, seen) = shrink::shrink(case, seen, |candidate| {
                     played += 1;
                     stage(played).replay(candidate).err()

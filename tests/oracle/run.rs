@@ -134,7 +134,11 @@ impl Stage<'_> {
     }
 
     /// Makes a case as it plays it.
-    pub(crate) fn invent(&self, seed: u64, length: usize) -> Result<Counts, (Case, Disagreement)> {
+    pub(crate) fn invent(
+        &self,
+        seed: u64,
+        length: usize,
+    ) -> Result<Counts, Box<(Case, Disagreement)>> {
         let mut random = Random(seed);
         let mut nodes = generate::tree(&mut random, &self.program());
         if random.once_in(2) {
@@ -176,7 +180,7 @@ impl Stage<'_> {
         result.map_err(|disagreement| {
             let others = policies.split_off(1);
             let entries = policies.remove(0);
-            (Case { nodes, entries, others, operations }, disagreement)
+            Box::new((Case { nodes, entries, others, operations }, disagreement))
         })
     }
 
