@@ -11,7 +11,7 @@ use Access::Write;
 use Verdict::{Denied, Elsewhere, Limited, Natural};
 
 impl Judge<'_> {
-    /// "`link` a b | w on a and b, and no access may be allowed on b that is denied on a, else EXDEV"
+    /// "`link` a b | w on both, and no access may be allowed on one that is denied on the other, else EXDEV"
     pub(crate) fn link(&self, process: &Process, operation: &Operation) -> Verdict {
         let is_followed = operation.form == 0 && operation.flags & AT_SYMLINK_FOLLOW != 0;
         let follow = if is_followed { Follow::Always } else { Follow::WithSlash };
@@ -34,7 +34,8 @@ impl Judge<'_> {
             (Ok(Spot::Found { path: old, kind, .. }), Ok(Spot::Missing { path: new, .. })) => {
                 reasons.add(self.denies(Write, &old) || self.denies(Write, &new), EACCES);
                 if reasons.0.is_empty() {
-                    reasons.add(self.law.gains(&old, &new), EXDEV);
+                    let gains = self.law.gains(&old, &new) || self.law.gains(&new, &old);
+                    reasons.add(gains, EXDEV);
                     // "the same when a link is renamed, exchanged or linked to a new name"
                     reasons.add(kind == Kind::Link && self.refuses_link(&new), EACCES);
                 }

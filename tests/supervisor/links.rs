@@ -95,11 +95,37 @@ fn no_access_is_gained_by_a_second_name() {
         world.answers_and_leaves(&["~/work"], &gains.concat());
         world.answers(
             "
-            link        ~/work/note ~/work/blind/note     ok
             link        ~/work/blind/key ~/work/blind/two ok
             link        ~/work/.env ~/work/blind/.env     ok
-            openat      ~/work/blind/note O_RDONLY 0      EACCES
-            cat         ~/work/note                       note
+            ",
+        );
+    });
+}
+
+/// Somebody outside may put a secret into what has a blocked name.
+#[test]
+fn what_has_a_blocked_name_has_no_other_that_allows_more() {
+    for_every_user(|world| {
+        world.write("~/work/tools/run", "#!/bin/sh\n");
+        world.write("~/work/blind/key", CANARY);
+        world.policy(
+            "allowed_paths: ['~/work']
+             blocked_paths: [{ path: '**/.env', access: r }, { path: '~/work/blind', access: r }, { path: '~/work/tools', access: x }]",
+        );
+        let kept = [
+            links("~/work/note", "~/work/.env", "EXDEV"),
+            links("~/work/note", "~/work/blind/note", "EXDEV"),
+            links("~/work/note", "~/work/tools/note", "EXDEV"),
+        ];
+        world.answers_and_leaves(&["~/work"], &kept.concat());
+        world.answers(
+            "
+            link        ~/work/note ~/work/second         ok
+            rename      ~/work/second ~/work/.env         EXDEV
+            rename      ~/work/second ~/work/third        ok
+            unlink      ~/work/note                       ok
+            rename      ~/work/third ~/work/.env          ok
+            openat      ~/work/.env O_RDONLY 0            EACCES
             ",
         );
     });

@@ -12,7 +12,7 @@ pub enum Refusal {
     Pinned,
     /// Make a link that could lead to what is blocked.
     Link,
-    /// Give a file a name that allows more.
+    /// Give a file a name that allows more than another one of it.
     Gain,
     /// Move a directory to where something in it is decided differently.
     Contents,
@@ -70,7 +70,7 @@ impl Refusal {
         match self {
             Refusal::Pinned => "the directory is pinned: the next start must find it",
             Refusal::Link => "a link here could lead to what is blocked",
-            Refusal::Gain => "the new name would allow what the old one denies",
+            Refusal::Gain => "one of its names would allow what another one denies",
             Refusal::Contents => "what is in it would be decided differently at its new place",
             Refusal::Granted => "the file would be decided differently at its new place",
             Refusal::Device => "a device of the machine is not changed from inside",

@@ -173,8 +173,28 @@ fn may_be_named(
         let write = Access::Write.into();
         return Err(worker.refuse_for(Refusal::Granted, request, b, write, Errno::XDEV));
     }
+    // What is written by the new name later would be read by one that stays.
+    let has_others = is(object, FileType::RegularFile) && object.st_nlink > 1;
+    if has_others && before.contains(Access::Read) && !after.contains(Access::Read) {
+        return Err(worker.refuse_for(Refusal::Gain, request, b, Access::Read.into(), Errno::XDEV));
+    }
     let is_renamed = is(object, FileType::Symlink) && a != b;
     if is_renamed { may_be_link(worker, request, b) } else { Ok(()) }
+}
+
+/// Refuses a second name that denies what the first allows: what somebody outside puts into it later would be had by the
+/// first.
+fn may_keep_both(
+    worker: &mut Worker,
+    request: &Request<'_>,
+    a: &AbsPath,
+    b: &AbsPath,
+) -> Result<(), Errno> {
+    let (first, second) = (worker.allowed(a), worker.allowed(b));
+    match first.difference(second).iter().next() {
+        Some(kept) => Err(worker.refuse_for(Refusal::Gain, request, b, kept.into(), Errno::XDEV)),
+        None => Ok(()),
+    }
 }
 
 /// `link`, `linkat`.
@@ -193,6 +213,7 @@ pub(super) fn link(worker: &mut Worker, request: &Request<'_>) -> Answered {
         match &object.name {
             Name::Path(a) => {
                 may_be_named(worker, request, &linked, a, &b)?;
+                may_keep_both(worker, request, a, &b)?;
                 program::may_be_linked(worker, request, &linked, a, &b)?;
                 worker.moves(a, &b, Moved::File);
             }
