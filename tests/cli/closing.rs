@@ -162,7 +162,7 @@ fn what_an_operation_would_have_done_is_said() {
                 "decided differently",
             ),
             ("ln -s /etc b", "link", "could lead to what is blocked"),
-            ("ln {home}/data/notes taken", "gain", "would allow what the old one denies"),
+            ("ln {home}/data/notes taken", "gain", "would allow what another one denies"),
             (
                 "/usr/bin/python3 -c 'import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)'",
                 "datagram",
