@@ -190,14 +190,32 @@ impl Target<'_> {
 
 /// A duplicate of a descriptor of a thread. The Landlock domain of this thread lets it reach those of the target alone.
 pub(super) fn duplicate(thread: u32, number: i32) -> Result<OwnedFd, Errno> {
-    let pid = |number: u32| i32::try_from(number).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH);
-    let process = match rustix::process::pidfd_open(pid(thread)?, PIDFD_THREAD) {
-        Err(Errno::INVAL) => {
-            rustix::process::pidfd_open(pid(process_of(thread)?)?, PidfdFlags::empty())?
-        }
-        opened => opened?,
-    };
-    rustix::process::pidfd_getfd(process, number, PidfdGetfdFlags::empty())
+    match rustix::process::pidfd_open(pid(thread)?, PIDFD_THREAD) {
+        Err(Errno::INVAL) => duplicate_of_process(thread, number),
+        opened => rustix::process::pidfd_getfd(opened?, number, PidfdGetfdFlags::empty()),
+    }
+}
+
+/// The same before Linux 6.9, which gives the descriptors of a thread's process alone. A thread may have a table of its
+/// own, in which the number means something else.
+///
+/// # Errors
+/// EACCES if it does.
+fn duplicate_of_process(thread: u32, number: i32) -> Result<OwnedFd, Errno> {
+    let process = rustix::process::pidfd_open(pid(process_of(thread)?)?, PidfdFlags::empty())?;
+    let found = rustix::process::pidfd_getfd(process, number, PidfdGetfdFlags::empty())?;
+    let path = format!("/proc/{thread}/fd/{number}");
+    let meant = rustix::fs::stat(path).map_err(|errno| match errno {
+        Errno::NOENT => Errno::BADF,
+        errno => errno,
+    })?;
+    let stat = rustix::fs::fstat(&found)?;
+    let is_meant = (stat.st_dev, stat.st_ino) == (meant.st_dev, meant.st_ino);
+    if is_meant { Ok(found) } else { Err(Errno::ACCESS) }
+}
+
+fn pid(number: u32) -> Result<Pid, Errno> {
+    i32::try_from(number).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)
 }
 
 fn process_of(thread: u32) -> Result<u32, Errno> {
@@ -255,6 +273,30 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
+
+    #[test]
+    #[expect(deprecated, reason = "this thread alone uses the descriptors that it closes")]
+    fn an_older_kernel_gives_no_descriptor_of_another_table_than_the_threads() {
+        use std::os::fd::AsRawFd;
+        let (shared, exchanged) =
+            (File::open("/dev/null").unwrap(), File::open("/dev/null").unwrap());
+        let (number, other) = (shared.as_raw_fd(), exchanged.as_raw_fd());
+        let thread = std::thread::spawn(move || {
+            let tid = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+            assert!(duplicate_of_process(tid, other).is_ok());
+            rustix::thread::unshare(rustix::thread::UnshareFlags::FILES).unwrap();
+            drop(exchanged);
+            assert_eq!(duplicate_of_process(tid, other).err(), Some(Errno::BADF));
+            let mut opened = Vec::new();
+            while opened.last().is_none_or(|file: &File| file.as_raw_fd() != other) {
+                opened.push(File::open("/dev/zero").unwrap());
+            }
+            assert_eq!(duplicate_of_process(tid, other).err(), Some(Errno::ACCESS));
+            assert!(duplicate_of_process(tid, number).is_ok());
+        });
+        thread.join().unwrap();
+        drop(shared);
+    }
 
     #[test]
     fn nothing_is_written_for_a_caller_that_waits_no_longer_even_if_its_number_is_this_threads() {
