@@ -86,6 +86,8 @@ def outside(command):
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
     job = subprocess.Popen(["cat"], stdin=slave, stdout=subprocess.DEVNULL, process_group=0, close_fds=True)
     os.tcsetpgrp(slave, job.pid)
+    # It may have read before, in the background, and have been stopped for it.
+    job.send_signal(signal.SIGCONT)
     # Standard error is the terminal.
     script = command.pop()
     confined = subprocess.Popen(command + ["-c", script, str(job.pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
