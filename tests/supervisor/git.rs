@@ -121,6 +121,9 @@ plant() { # a bare repository in a directory, with this working tree
     mkdir -p $1/objects $1/refs; echo ref: refs/heads/main > $1/HEAD
     { printf '[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = %s\n' "$2"; fsmonitor; } > $1/config
 }
+link() { # something that git writes, led elsewhere
+    g=$(git rev-parse --git-dir)/$1; rm -f $g; ln -s ~/ran $g
+}
 push() { # a repository to push to
     git init -q --bare e; mkdir e/hooks; printf '#!/bin/sh\ntouch %s/ran\n' ~ > e/hooks/post-receive
     chmod +x e/hooks/post-receive
@@ -150,6 +153,15 @@ const ATTACKS: &[(&str, &str, &str)] = &[
       fsmonitor >> .git/modules/m/config", "cd ~/main; git status"),
     ("main", "push; mkdir .git/remotes; echo URL: ./e > .git/remotes/origin", "cd ~/main; git push origin main"),
     ("main", "push; mkdir .git/branches; echo ./e > .git/branches/origin", "cd ~/main; git push"),
+    ("main", "link COMMIT_EDITMSG", "cd ~/main; git commit -q --allow-empty -m x"),
+    ("main", "git reset -q --hard HEAD~1; ln -s ~/ran .git/away; mv .git/away .git/SQUASH_MSG", "cd ~/main; git merge --squash tree"),
+    ("main", "link packed-refs", "cd ~/main; git pack-refs --all"),
+    ("main", "link FETCH_HEAD", "cd ~/main; git fetch -q ."),
+    ("main", "link logs/HEAD", "cd ~/main; git commit -q --allow-empty -m x"),
+    ("main", "link logs/refs/stash", "cd ~/main; echo x >> file; git stash"),
+    ("main", "link logs/refs/heads/main", "cd ~/main; git commit -q --allow-empty -m x"),
+    ("main", "mv .git/logs l; mkdir n; ln -s ~/ran n/HEAD; mv n .git/logs", "cd ~/main; git commit -q --allow-empty -m x"),
+    ("tree", "link COMMIT_EDITMSG", "cd ~/tree; git commit -q --allow-empty -m x"),
     ("main/m", "g=../.git/modules/m; fsmonitor >> $g/config", "cd ~/main/m; git status"),
     ("main/m", "plant . ~/main/m; rm .git", "cd ~/main/m; git status"),
     ("main", "plant e ~/tree; echo ~/main/e > .git/worktrees/tree/commondir", "cd ~/tree; git status"),
@@ -242,7 +254,9 @@ fn a_forged_git_file_opens_no_other_repository() {
         let ran = shim.command(["cat", &world.text("~/main/.git/HEAD")]);
         assert_eq!(ran.stdout, "ref: refs/heads/main\n", "{ran:#?}");
         let shim = world.shim_with(["-q"]).cwd("~/main/sub");
-        let ran = shim.command(["cat", &world.text("~/main/file")]);
+        // Not a tracked file: one that is as old as the index is open to git.
+        world.write("~/main/untracked", "x");
+        let ran = shim.command(["cat", &world.text("~/main/untracked")]);
         assert!(ran.stderr.contains("Permission denied"), "{ran:#?}");
     });
 }

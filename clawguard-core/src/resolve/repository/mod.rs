@@ -70,6 +70,11 @@ impl Repository {
                 "the repository of `{directory}` has more git directories than are looked at: the rest is not protected"
             ));
         }
+        if let Some(link) = search.links.first() {
+            repository.remarks.push(format!(
+                "`{link}` is a symbolic link, which git outside would write through: remove it if you did not make it"
+            ));
+        }
         match proven(&found, directory, host) {
             Ok(directories) => {
                 repository.directories = directories;

@@ -196,6 +196,15 @@ pub(super) fn directories_in(directory: &AbsPath) -> Vec<AbsPath> {
     found
 }
 
+/// What is in a directory, in order.
+pub(super) fn names_in(directory: &AbsPath) -> Vec<AbsPath> {
+    let entries = std::fs::read_dir(directory.as_path()).into_iter().flatten().flatten();
+    let names = entries.map(|entry| directory.join(entry.file_name().as_bytes()));
+    let mut found: Vec<AbsPath> = names.collect();
+    found.sort();
+    found
+}
+
 /// The file system that a path is on; git does not look for a repository across its borders.
 pub(super) fn device(path: &Path) -> Option<u64> {
     std::fs::metadata(path).ok().map(|is| is.dev())

@@ -19,6 +19,39 @@ const OF_GIT_DIRECTORY: [&[u8]; 6] =
 /// Of the git directory of a linked worktree: `gitdir` besides, by which it proves itself.
 const OF_WORKTREE: [&[u8]; 4] = [b"commondir", b"config", b"config.worktree", b"gitdir"];
 
+/// What git outside writes through a link, truncated or at its end, with words that the target may choose: it would
+/// write them wherever the link leads. Inside git writes them too, so they stay writable, and only links are refused.
+const NO_LINKS: [&[u8]; 22] = [
+    b"ADD_EDIT.patch",
+    b"BISECT_LOG",
+    b"COMMIT_EDITMSG",
+    b"EDIT_DESCRIPTION",
+    b"FETCH_HEAD",
+    b"MERGE_HEAD",
+    b"MERGE_MODE",
+    b"MERGE_MSG",
+    b"MERGE_RR",
+    b"NOTES_EDITMSG",
+    b"SQUASH_MSG",
+    b"TAG_EDITMSG",
+    b"addp-hunk-edit.diff",
+    b"gc.pid",
+    b"index",
+    b"info/sparse-checkout",
+    b"logs/HEAD",
+    b"logs/refs/stash",
+    b"objects/info/commit-graph",
+    b"packed-refs",
+    b"rebase-merge",
+    b"shallow",
+];
+
+/// Branches whose logs must be no links, at most.
+const MOST_LOGS: usize = 256;
+
+/// A name beneath one of [`NO_LINKS`]: where something blocked can stand beneath a name, no link gets that name.
+const BENEATH: &[u8] = b"not-a-link";
+
 /// What only git in that working tree changes: lists of commands to go on with, and which submodules it enters.
 const STATE: [&[u8]; 4] = [b"index", b"rebase-apply", b"rebase-merge", b"sequencer"];
 
@@ -41,6 +74,8 @@ pub(super) struct Search<'a> {
     /// `.git` of each submodule that an index names: git looks into it for the state of the outer repository.
     pub(super) submodules: BTreeSet<AbsPath>,
     pub(super) was_cut_short: bool,
+    /// Links that an earlier run may have left where git outside writes.
+    pub(super) links: BTreeSet<AbsPath>,
 }
 
 impl<'a> Search<'a> {
@@ -53,6 +88,7 @@ impl<'a> Search<'a> {
             found: BTreeSet::new(),
             submodules: BTreeSet::new(),
             was_cut_short: false,
+            links: BTreeSet::new(),
         }
     }
 
@@ -87,6 +123,7 @@ impl<'a> Search<'a> {
             return;
         }
         self.add(git, &OF_GIT_DIRECTORY);
+        self.without_links(git);
         self.settings_of(git, top.unwrap_or(git));
         match place::common(git) {
             Some(common) => {
@@ -121,10 +158,27 @@ impl<'a> Search<'a> {
         self.found.extend(names.iter().map(|name| directory.join(name)));
     }
 
+    /// What git writes in a git directory stays free of links.
+    fn without_links(&mut self, git: &AbsPath) {
+        let names = NO_LINKS.iter().map(|name| {
+            name.split(|byte| *byte == b'/').fold(git.clone(), |path, name| path.join(name))
+        });
+        let heads = [&b"logs"[..], b"refs", b"heads"];
+        let heads = heads.iter().fold(git.clone(), |path, name| path.join(name));
+        for path in names.chain(place::names_in(&heads).into_iter().take(MOST_LOGS)) {
+            if std::fs::symlink_metadata(path.as_path()).is_ok_and(|is| is.is_symlink()) {
+                self.links.insert(path);
+            } else {
+                self.found.insert(path.join(BENEATH));
+            }
+        }
+    }
+
     /// The linked worktrees of a repository.
     fn worktrees(&mut self, common: &AbsPath) {
         for git in place::directories_in(&common.join(b"worktrees")) {
             self.add(&git, &OF_WORKTREE);
+            self.without_links(&git);
             let top = place::back(&git).and_then(|dot_git| dot_git.parent());
             let top = top.filter(|top| place::named_by_file(top).as_ref() == Some(&git));
             if !top.as_ref().is_some_and(|top| self.is_in_workspace(top)) {
