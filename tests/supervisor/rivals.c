@@ -43,6 +43,11 @@ static void *exchange(void *unused)
     const char *b = is("bind") ? "plain/there" : is("within") ? "mixed/there" : is("link") || is("over") ? "link"
                   : is("granted") ? "granted" : "prepared";
     while (!is_over) {
+        if (is("second")) {
+            link("file", "second");
+            is_running = 1;
+            continue;
+        }
         /* One of the two may be on its way. */
         renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
         is_running = 1;
@@ -98,6 +103,30 @@ static void quieten_once(ino_t granted)
         opened++;
         unlink("quiet");
     }
+    make_file();
+}
+
+static int is_quiet_second(void)
+{
+    ino_t quiet = number_of("quiet");
+    return quiet != 0 && quiet == number_of("second");
+}
+
+/* What is taken back is there for a moment. */
+static void name_once(void)
+{
+    enum { MOMENTS = 50, ENOUGH = 10 };
+    unlink("second");
+    if (leaked >= ENOUGH || rename("file", "quiet") != 0)
+        return;
+    int moments = 0;
+    while (is_quiet_second() && moments++ < MOMENTS)
+        usleep(1000);
+    if (is_quiet_second())
+        leaked++;
+    else
+        opened++;
+    unlink("quiet");
     make_file();
 }
 
@@ -165,6 +194,8 @@ int main(int argc, char **arguments)
             bind_once(i);
         else if (is("granted"))
             quieten_once(granted);
+        else if (is("second"))
+            name_once();
         else if (is("exchange"))
             exchange_once();
         else

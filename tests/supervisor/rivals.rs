@@ -91,8 +91,12 @@ fn is_won(kind: &str) {
 }
 
 fn race(kind: &str) {
+    race_with(kind, &[Rival::Thread, Rival::OtherRun, Rival::Outside]);
+}
+
+fn race_with(kind: &str, rivals: &[Rival]) {
     is_won(kind);
-    for rival in [Rival::Thread, Rival::OtherRun, Rival::Outside] {
+    for &rival in rivals {
         println!("{rival:?}:");
         let world = world(kind);
         let running = Running::start(&world, kind, rival);
@@ -157,4 +161,10 @@ fn a_socket_stays_in_the_directory_that_was_judged() {
 #[test]
 fn a_socket_gets_no_blocked_name_beneath_the_directory_that_was_judged() {
     race("within");
+}
+
+/// Somebody outside may make any link.
+#[test]
+fn a_file_that_gets_a_blocked_name_has_no_second_one() {
+    race_with("second", &[Rival::Thread, Rival::OtherRun]);
 }

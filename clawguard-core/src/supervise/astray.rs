@@ -14,6 +14,7 @@ use super::entry::link_refusal;
 use super::metadata::is_hosts_device;
 use super::pin::Entry;
 use super::worker::Worker;
+use crate::access::Access;
 use crate::path::AbsPath;
 
 /// What a rename was allowed for.
@@ -29,6 +30,8 @@ pub(super) struct Judged {
     looked_for: [BitFlags<AccessFs>; 2],
     /// A file that Landlock grants by itself must not take this way.
     no_granted: bool,
+    /// A file that another name lets be read must not take this way.
+    no_second: bool,
 }
 
 /// How a rename went.
@@ -57,6 +60,7 @@ impl Judged {
             back,
             without: (there | return_way) & !present,
             looked_for: [there & present, return_way & present],
+            no_second: back.is_none() && loses_reading(worker, a, b),
             no_granted: !worker.shared.granted.is_empty() && worker.allowed(a) != worker.allowed(b),
         }
     }
@@ -93,7 +97,7 @@ impl Judged {
     /// Has something come to a name that it must not get, which the kernel could not be asked to refuse?
     fn went_astray(&self, worker: &Worker, from: &Entry, to: &Entry) -> bool {
         let [at_b, at_a] = self.looked_for;
-        let is_looked_at = self.no_granted || !(at_b | at_a).is_empty();
+        let is_looked_at = self.no_granted || self.no_second || !(at_b | at_a).is_empty();
         if !is_looked_at {
             return false;
         }
@@ -102,8 +106,21 @@ impl Judged {
             let kind = right(FileType::from_raw_mode(stat.st_mode));
             kinds.intersects(kind) || self.no_granted && worker.is_granted(&stat)
         };
-        is_wrong(to, at_b) || self.back.is_some() && is_wrong(from, at_a)
+        let has_second = || to.stat().is_ok_and(|stat| has_other_names(&stat));
+        is_wrong(to, at_b)
+            || self.no_second && has_second()
+            || self.back.is_some() && is_wrong(from, at_a)
     }
+}
+
+/// Is what may be read by one name not read by the other?
+pub(super) fn loses_reading(worker: &mut Worker, a: &AbsPath, b: &AbsPath) -> bool {
+    worker.allows(a, Access::Read.into()) && !worker.allows(b, Access::Read.into())
+}
+
+/// Is it a file with more than one name?
+pub(super) fn has_other_names(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_nlink > 1
 }
 
 /// The kinds that may not be moved from `a` to `b`, although a file may.

@@ -6,11 +6,11 @@ use rustix::fs::{AtFlags, CWD, FileType, RenameFlags, Stat, StatxFlags, statx};
 use rustix::io::Errno;
 
 use super::answer::{Answered, value};
-use super::astray::{Judged, Outcome};
+use super::astray::{Judged, Outcome, has_other_names, loses_reading};
 use super::entry::{entry, may_be_link, may_go};
 use super::metadata::spare_device;
 use super::observe::Moved;
-use super::pin::{Entry, Name, through};
+use super::pin::{Entry, Name, Pinned, name_of, through};
 use super::program;
 use super::request::Request;
 use super::worker::Worker;
@@ -174,8 +174,7 @@ fn may_be_named(
         return Err(worker.refuse_for(Refusal::Granted, request, b, write, Errno::XDEV));
     }
     // What is written by the new name later would be read by one that stays.
-    let has_others = is(object, FileType::RegularFile) && object.st_nlink > 1;
-    if has_others && before.contains(Access::Read) && !after.contains(Access::Read) {
+    if has_other_names(object) && loses_reading(worker, a, b) {
         return Err(worker.refuse_for(Refusal::Gain, request, b, Access::Read.into(), Errno::XDEV));
     }
     let is_renamed = is(object, FileType::Symlink) && a != b;
@@ -194,6 +193,27 @@ fn may_keep_both(
     match first.difference(second).iter().next() {
         Some(kept) => Err(worker.refuse_for(Refusal::Gain, request, b, kept.into(), Errno::XDEV)),
         None => Ok(()),
+    }
+}
+
+/// After a link: the file may have come to another first name meanwhile, which would not have got this one. A rename
+/// looks at the number of names after its act, so one of the two sees the other.
+fn stays_alike(
+    worker: &mut Worker,
+    object: &Pinned,
+    (to, b): (&Entry, &AbsPath),
+) -> Result<(), Errno> {
+    let Name::Path(a) = &object.name else { return Ok(()) };
+    match name_of(&object.fd)? {
+        Some(now) if now != *a && now != *b && worker.allowed(&now) != worker.allowed(b) => {
+            let linked = rustix::fs::fstat(&object.fd)?;
+            let is_it = |stat: Stat| (stat.st_dev, stat.st_ino) == (linked.st_dev, linked.st_ino);
+            if to.stat().is_ok_and(is_it) {
+                rustix::fs::unlinkat(&to.parent, &*to.last, AtFlags::empty())?;
+            }
+            Err(Errno::XDEV)
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -232,6 +252,7 @@ pub(super) fn link(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let from = through(&object.fd);
     let done = rustix::fs::linkat(CWD, from, &to.parent, &*to.last, AtFlags::SYMLINK_FOLLOW);
     if let (Some(b), Ok(())) = (to.path(), done) {
+        stays_alike(worker, &object, (&to, &b))?;
         program::linked(worker, &object, &b)?;
     }
     value(done)
