@@ -19,6 +19,7 @@ use rustix::io::Errno;
 use super::Sandbox;
 use super::keep::KeepDescriptors;
 use super::steps::{Answering, Steps};
+use crate::access::Access;
 use crate::compile::{LandlockRule, Mode, Plan, What};
 use crate::journal::JournalError;
 use crate::kernel::KernelSupport;
@@ -90,6 +91,7 @@ impl Plan {
             ruleset: Some(ruleset),
             own_process: self.own_process,
             programs: self.programs.clone(),
+            spares_dumps: self.loose_access().contains(Access::Read),
             close: KeepDescriptors::none().others(),
             attempts: None,
         };

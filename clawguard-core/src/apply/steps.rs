@@ -12,6 +12,7 @@ use landlock::{
     RulesetError, RulesetStatus,
 };
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Resource, Rlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use seccompiler::BpfProgram;
 
@@ -30,6 +31,8 @@ pub enum Step {
     DropCapabilities,
     /// Setting no_new_privs.
     NoNewPrivileges,
+    /// Setting the limit of core dumps to 0.
+    NoCoreDumps,
     /// Entering the Landlock domain.
     Landlock,
     /// Installing the seccomp programs.
@@ -43,11 +46,12 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Step; 9] = [
+    const ALL: [Step; 10] = [
         Step::CloseDescriptors,
         Step::DropBoundingSet,
         Step::DropCapabilities,
         Step::NoNewPrivileges,
+        Step::NoCoreDumps,
         Step::Landlock,
         Step::Seccomp,
         Step::OutOfReach,
@@ -57,7 +61,7 @@ impl Step {
 
     /// The number by which a child tells its parent.
     pub(super) fn number(self) -> u8 {
-        // There are nine.
+        // There are ten.
         Step::ALL
             .iter()
             .position(|step| *step == self)
@@ -77,6 +81,7 @@ impl fmt::Display for Step {
             Step::DropBoundingSet => "emptying the capability bounding set",
             Step::DropCapabilities => "dropping capabilities",
             Step::NoNewPrivileges => "setting no_new_privs",
+            Step::NoCoreDumps => "turning core dumps off",
             Step::Landlock => "entering the Landlock domain",
             Step::Seccomp => "installing the seccomp filter",
             Step::OutOfReach => "keeping signals from processes outside",
@@ -109,6 +114,8 @@ pub(super) struct Steps {
     /// Its rights on its own directory of `/proc`.
     pub(super) own_process: BitFlags<AccessFs>,
     pub(super) programs: Vec<BpfProgram>,
+    /// May a core dump show a program that must not be read?
+    pub(super) spares_dumps: bool,
     /// Ranges of descriptors that the command must not inherit.
     pub(super) close: Vec<(u32, u32)>,
     /// What a process does that never becomes a command.
@@ -126,6 +133,12 @@ impl Steps {
         drop_capabilities()?;
         rustix::thread::set_no_new_privs(true)
             .map_err(|errno| failed(Step::NoNewPrivileges)(errno.into()))?;
+        if self.spares_dumps {
+            // The limit that nobody here can raise again.
+            let none = Rlimit { current: Some(0), maximum: Some(0) };
+            rustix::process::setrlimit(Resource::Core, none)
+                .map_err(|errno| failed(Step::NoCoreDumps)(errno.into()))?;
+        }
         // Taken out once: a second call must not pass for confined.
         let ruleset = self
             .ruleset
