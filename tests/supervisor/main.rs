@@ -32,6 +32,7 @@ mod programs_build;
 mod programs_files;
 mod programs_secrets;
 mod programs_services;
+mod programs_tracing;
 mod questions;
 mod races;
 mod refused;
