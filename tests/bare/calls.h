@@ -10,7 +10,7 @@ enum argument {
         ARGV, ENVP, PRCTL_OPTION, PRCTL_VALUE,
     TERMINAL_FD, TERMINAL_REQUEST, TERMINAL_FLAGS, SELF, POLICY, SCHED_PARAM, SCHED_ATTR, SCHED_ATTR_FLAGS,
         CPU_SIZE, CPU_MASK, RESOURCE, NEW_LIMIT, OLD_LIMIT,
-    WHICH_PRIORITY, SELF_PRIORITY, PRIORITY, WHICH_IO, IO_PRIORITY, GROUP,
+    WHICH_PRIORITY, SELF_PRIORITY, PRIORITY, WHICH_IO, IO_PRIORITY, GROUP, TRACE_REQUEST, COPY_FLAGS,
 };
 
 /* What a call gives when it succeeds. */
@@ -91,6 +91,9 @@ static const struct call {
     { "prlimit64", SYS_prlimit64, { SELF, RESOURCE, NEW_LIMIT, OLD_LIMIT }, 0 },
     { "setpriority", SYS_setpriority, { WHICH_PRIORITY, SELF_PRIORITY, PRIORITY }, 0 },
     { "setpgid", SYS_setpgid, { SELF, GROUP }, 0 },
+    { "ptrace", SYS_ptrace, { TRACE_REQUEST, SELF }, 0 },
+    { "process_vm_readv", SYS_process_vm_readv, { SELF, NONE, NONE, NONE, NONE, COPY_FLAGS }, 0 },
+    { "process_vm_writev", SYS_process_vm_writev, { SELF, NONE, NONE, NONE, NONE, COPY_FLAGS }, 0 },
     { "ioprio_set", SYS_ioprio_set, { WHICH_IO, SELF, IO_PRIORITY }, 0 },
 };
 
@@ -205,6 +208,8 @@ static int shape_of(enum argument kind, int place, int shape, long *value, char 
         *value = (long[]){ 0, getpid(), getpgid(getppid()), (1L << 32) | getpid(), -1, 1 << 22 }[shape];
         return 1;
     }
+    case TRACE_REQUEST: NUMBERS(1, 3, 7, 12, 16, 17, 0x4200, 0x4206, 0x4207, 99, -1, 1L << 32);
+    case COPY_FLAGS: NUMBERS(0, 1, 1L << 32);
     case POLICY: NUMBERS(SCHED_OTHER, SCHED_BATCH, SCHED_IDLE, SCHED_FIFO, SCHED_RR, 6, 7, 99, -1, 0x40000000,
         0x40000003, 1L << 32);
     case SCHED_PARAM: {

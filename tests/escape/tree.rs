@@ -156,10 +156,57 @@ pub(crate) fn plant(programs: &Programs, user: User, policy: &str) -> (World, Ca
     for (path, text) in REPOSITORY {
         world.write(&format!("~/{path}"), world.text(text));
     }
+    world.write_bytes(
+        world.text("~/work/blind/program").as_bytes(),
+        program(&hold("work/blind/program")),
+    );
+    world.chmod("~/work/blind/program", 0o755);
     world.write("~/work/run", "#!/bin/sh\necho neighbour\n");
     world.chmod("~/work/run", 0o755);
     note(&world, &mut canaries, policy);
     (world, canaries)
+}
+
+/// A program whose loader is `loader`, and whose secret is mapped at 0x10002000 (attempts/images.h).
+fn program(secret: &str) -> Vec<u8> {
+    const SIZE: usize = 8192;
+    let machine: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
+    let mut bytes = vec![0u8; SIZE];
+    let mut put = |at: usize, value: u64, length: usize| {
+        bytes[at..at + length].copy_from_slice(&value.to_le_bytes()[..length]);
+    };
+    let length = (SIZE + secret.len()) as u64;
+    // The header: type, machine, version, entry, where the program headers are, sizes and count.
+    for (at, value, length) in [
+        (16, 2, 2),
+        (18, machine.into(), 2),
+        (20, 1, 4),
+        (24, 0x1000_0000, 8),
+        (32, 64, 8),
+        (52, 64, 2),
+        (54, 56, 2),
+        (56, 2, 2),
+    ] {
+        put(at, value, length);
+    }
+    // PT_INTERP, then PT_LOAD, readable and writable: type, flags, offset, address, sizes, alignment.
+    for (at, value, length) in [(64, 3, 4), (72, SIZE as u64 - 64, 8), (96, 7, 8)] {
+        put(at, value, length);
+    }
+    for (at, value, length) in [
+        (120, 1, 4),
+        (124, 6, 4),
+        (136, 0x1000_0000, 8),
+        (152, length, 8),
+        (160, length + 64, 8),
+        (168, 4096, 8),
+    ] {
+        put(at, value, length);
+    }
+    bytes[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    bytes[SIZE - 64..SIZE - 58].copy_from_slice(b"loader");
+    bytes.extend_from_slice(secret.as_bytes());
+    bytes
 }
 
 /// Secrets that are not content: a name in a blocked directory, and attributes, their values and their names.

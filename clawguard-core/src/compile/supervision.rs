@@ -110,7 +110,8 @@ impl Plan {
                     self.policy.observe || logging.file_access || logging.denials != Some(false);
                 let opens = opens_seen || !self.holds_opens() || self.opens_processes();
                 let execs = seen || !self.loose.is_empty();
-                let traps = Traps::new(opens, execs, self.kernel.landlock_abi);
+                let traps = Traps::new(opens, execs, self.kernel.landlock_abi)
+                    .and_tracing(self.loose_access().contains(Access::Read));
                 Some(traps.and_listens(self.policy.listen().map(|(listen, _)| listen)))
             }
         }

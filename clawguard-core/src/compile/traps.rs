@@ -25,6 +25,9 @@ pub(crate) struct Traps {
     pub(crate) unix_sockets: bool,
     /// Sockets that listen: the policy says where they may.
     pub(crate) listens: bool,
+    /// Tracers, and what copies another process's memory: where a directory is loose for reading, a program that must
+    /// not be read can be mapped.
+    pub(crate) tracing: bool,
 }
 
 /// When a system call stops.
@@ -72,12 +75,17 @@ pub struct TrappedCalls {
 impl Traps {
     pub(super) fn new(opens: bool, execs: bool, landlock_abi: u32) -> Traps {
         let unix_sockets = landlock_abi < RESOLVE_UNIX_ABI;
-        Traps { opens, execs, unix_sockets, listens: false }
+        Traps { opens, execs, unix_sockets, listens: false, tracing: false }
     }
 
     /// The same, and where sockets may listen.
     pub(super) fn and_listens(self, listen: Option<Listen>) -> Traps {
         Traps { listens: listen == Some(Listen::Loopback), ..self }
+    }
+
+    /// The same, and whether tracers stop.
+    pub(super) fn and_tracing(self, tracing: bool) -> Traps {
+        Traps { tracing, ..self }
     }
 
     /// Where opens stop because Landlock withholds a directory that is mixed, it withholds the sockets in it too.
@@ -87,7 +95,7 @@ impl Traps {
 
     pub(super) fn trap(self, call: &Syscall) -> Trap {
         match &call.disposition {
-            Disposition::Free(_) => Trap::Never,
+            Disposition::Free(_) => only(self.tracing && reads_memory(call.name), Trap::Always),
             Disposition::Judged(judged) => self.judged(call.name, judged),
             Disposition::Denied(denials) => denied(call.name, denials),
         }
@@ -161,6 +169,9 @@ impl Traps {
         if self.execs {
             rows.push(row("exec", "every execution"));
         }
+        if self.tracing {
+            rows.push(row("process", "ptrace, process_vm_readv and process_vm_writev"));
+        }
         rows.push(row(
             "process",
             "hiding memory (PR_SET_DUMPABLE), the other end of a pseudo-terminal (TIOCGPTPEER), process groups \
@@ -179,6 +190,11 @@ pub(super) fn is_answered_by_supervisor(denial: &Denial) -> bool {
 /// Is the call harmless where nobody performs calls for the target?
 pub(super) fn is_for_the_supervisors_sake(denial: &Denial) -> bool {
     denial.forbids == Forbidden::InnerLandlock
+}
+
+/// Does the call read what another process has in its memory or registers?
+fn reads_memory(name: &str) -> bool {
+    matches!(name, "ptrace" | "process_vm_readv" | "process_vm_writev")
 }
 
 fn only(is_wanted: bool, trap: Trap) -> Trap {

@@ -1,26 +1,22 @@
 //! Executions: the law is asked about the file, its interpreters and its loader, and the kernel goes on.
 //!
 //! Nobody can execute a file for somebody else, so in a loose directory a denied file may be run by who exchanges the
-//! path meanwhile; what ran in spite of it is ended when its process asks for anything else (SPEC section 6.3).
+//! path meanwhile; what ran in spite of it is ended before anybody can look at it, or when its process asks for anything
+//! else (`executing`, SPEC section 6.3).
 
 #![forbid(unsafe_code)]
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal};
 
 use super::answer::{Answer, Answered};
 use super::image::{self, Image};
 use super::lookup::{Follow, Kind};
-use super::pin::{Name, Pinned, name_of, through};
+use super::pin::{Name, Pinned, through};
 use super::request::Request;
-use super::target::{Base, Target, read_proc};
+use super::target::{Base, Target};
 use super::worker::Worker;
 use crate::access::{Access, AccessSet};
 use crate::journal::{Event, Kind as Logged, Outcome};
@@ -34,31 +30,6 @@ const MOST_ARGUMENTS: usize = 256;
 
 /// `AT_EXECVE_CHECK` of linux/fcntl.h (Linux 6.14).
 const AT_EXECVE_CHECK: i32 = 0x10000;
-
-/// Processes that are watched at once.
-const PROCESSES: usize = 4096;
-
-/// How long a process is watched that still runs its old program: its execution failed, or takes long.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A process that was let execute.
-#[derive(Debug)]
-pub(super) struct Executing {
-    /// Where its stack began before: the kernel puts it elsewhere for each new program.
-    stack: Option<u64>,
-    since: Instant,
-    /// What it ran before. Its stack may begin at the same place again where addresses are not random.
-    program: (u64, u64),
-    /// What was judged, by device and inode: a program that is none of these was put in its place.
-    images: Vec<(u64, u64)>,
-}
-
-/// Field 28 of proc_pid_stat(5), `startstack`.
-fn stack(process: u32) -> Option<u64> {
-    let stat = read_proc(&format!("/proc/{process}/stat")).ok()?;
-    // The command's name, in parentheses, may hold anything: fields count from its end.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(25)?.parse().ok()
-}
 
 /// `execve`, `execveat`.
 pub(super) fn exec(worker: &mut Worker, request: &Request<'_>) -> Answered {
@@ -86,56 +57,45 @@ pub(super) fn exec(worker: &mut Worker, request: &Request<'_>) -> Answered {
     let is_question =
         request.call.name == "execveat" && request.word(4) as i32 & AT_EXECVE_CHECK != 0;
     if worker.shared.watches_executions && !is_question {
-        remember(worker, request.target.process()?, images)?;
+        worker.remember(request.target, images)?;
+        // After it is remembered: whoever traces it from now on is asked about it (`tracing`).
+        if let Err(errno) = may_execute_traced(worker, request.target) {
+            worker.forget_execution(request.target);
+            return Err(errno);
+        }
     }
     Ok(proceed)
 }
 
-/// Remembers a process until its new program was looked at. Who cannot be remembered does not execute.
-fn remember(worker: &Worker, process: u32, images: Vec<(u64, u64)>) -> Result<(), Errno> {
-    let (_, program) = program_of(process)?;
-    let entry = Executing { stack: stack(process), since: Instant::now(), program, images };
-    let mut executing = worker.shared.executing.lock().unwrap_or_else(PoisonError::into_inner);
-    if executing.len() >= PROCESSES {
-        // Some ended without asking for anything.
-        executing.retain(|process, _| Path::new(&format!("/proc/{process}")).exists());
+/// A thread that does not lead its process gets the leader's number when it executes, and a tracer that was let look at
+/// the stopped leader would look at the new program: where that could be one that must not be read, a traced thread
+/// executes nothing.
+fn may_execute_traced(worker: &Worker, target: Target<'_>) -> Result<(), Errno> {
+    let is_spared = !worker.shared.floor.is_loose_for_reading();
+    if is_spared || target.process()? == target.tid || !target.is_traced()? {
+        return Ok(());
     }
-    if executing.len() >= PROCESSES {
-        return Err(Errno::AGAIN);
-    }
-    executing.insert(process, entry);
-    Ok(())
+    Err(Errno::PERM)
 }
 
-/// What a process runs, with its device and inode.
-fn program_of(process: u32) -> Result<(OwnedFd, (u64, u64)), Errno> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(CWD, format!("/proc/{process}/exe"), flags, Mode::empty())?;
-    let stat = rustix::fs::fstat(&fd)?;
-    Ok((fd, (stat.st_dev, stat.st_ino)))
-}
-
-/// Asks the law about a file and about all that the kernel opens to run it; returns them, by device and inode.
-fn judge(
-    worker: &mut Worker,
-    request: &Request<'_>,
-    pinned: Pinned,
-) -> Result<Vec<(u64, u64)>, Errno> {
-    let mut images = vec![require(worker, request, &pinned)?];
+/// Asks the law about a file and about all that the kernel opens to run it; returns these.
+fn judge(worker: &mut Worker, request: &Request<'_>, pinned: Pinned) -> Result<Vec<Pinned>, Errno> {
+    require(worker, request, &pinned)?;
     let mut opened = vec![pinned];
-    let judged = judge_rest(worker, request, &mut opened, &mut images);
+    let judged = judge_rest(worker, request, &mut opened);
     // The kernel opens one file after the other: what is wrong with an earlier one comes first.
-    judged.map_err(|errno| opened.iter().find_map(own_error).unwrap_or(errno))?;
-    Ok(images)
+    let loaders = judged.map_err(|errno| opened.iter().find_map(own_error).unwrap_or(errno))?;
+    opened.extend(loaders);
+    Ok(opened)
 }
 
-/// The same for the interpreters of a file and its ELF loaders.
+/// The same for the interpreters of a file, which are opened too, and its ELF loaders, which are returned.
 fn judge_rest(
     worker: &mut Worker,
     request: &Request<'_>,
     opened: &mut Vec<Pinned>,
-    images: &mut Vec<(u64, u64)>,
-) -> Result<(), Errno> {
+) -> Result<Vec<Pinned>, Errno> {
+    let mut loaders = Vec::new();
     while let Some(pinned) = opened.last() {
         let (named, is_script) = match image(worker, pinned)? {
             Image::Script(path) => (vec![path], true),
@@ -147,24 +107,18 @@ fn judge_rest(
             if is_script && opened.len() > INTERPRETERS {
                 return Err(Errno::LOOP);
             }
-            images.push(require(worker, request, &found)?);
-            if is_script {
-                opened.push(found);
-            }
+            require(worker, request, &found)?;
+            if is_script { opened.push(found) } else { loaders.push(found) }
         }
         if !is_script {
             break;
         }
     }
-    Ok(())
+    Ok(loaders)
 }
 
 /// Refuses unless the law lets this be executed.
-fn require(
-    worker: &mut Worker,
-    request: &Request<'_>,
-    pinned: &Pinned,
-) -> Result<(u64, u64), Errno> {
+fn require(worker: &mut Worker, request: &Request<'_>, pinned: &Pinned) -> Result<(), Errno> {
     let stat = rustix::fs::fstat(&pinned.fd)?;
     match &pinned.name {
         // The kernel refuses what is no regular file.
@@ -173,7 +127,7 @@ fn require(
         Name::Nameless(allowed) if may_run_nameless(worker, &stat, *allowed) => {}
         Name::Nameless(_) => return Err(Errno::ACCESS),
     }
-    Ok((stat.st_dev, stat.st_ino))
+    Ok(())
 }
 
 /// What has no name is judged by nothing but what it is. A memfd never had one, so whoever may read it may execute it;
@@ -231,37 +185,4 @@ fn arguments(request: &Request<'_>) -> Vec<Box<[u8]>> {
         arguments.push(text.into_boxed_slice());
     }
     arguments
-}
-
-impl Worker {
-    /// Ends a process that runs what the law denies, at the first call of its new program. What cannot be looked at is
-    /// ended too.
-    pub(super) fn look_at_program(&mut self, target: Target<'_>) {
-        let shared = std::sync::Arc::clone(&self.shared);
-        let mut executing = shared.executing.lock().unwrap_or_else(PoisonError::into_inner);
-        // The thread that executed leads the process then; until it does, others may ask.
-        let Some(entry) = executing.get(&target.tid) else { return };
-        let program = program_of(target.tid);
-        let is_old = program.as_ref().is_ok_and(|(_, now)| *now == entry.program);
-        if is_old && stack(target.tid) == entry.stack {
-            if entry.since.elapsed() > PATIENCE {
-                executing.remove(&target.tid);
-            }
-            return;
-        }
-        let is_allowed = program.is_ok_and(|(fd, now)| {
-            let named = || name_of(&fd).ok().flatten();
-            entry.images.contains(&now)
-                || named().is_some_and(|path| self.allows(&path, Access::Execute.into()))
-        });
-        if is_allowed {
-            executing.remove(&target.tid);
-        } else if target.is_waiting().is_ok() {
-            let pid = i32::try_from(target.tid).ok().and_then(Pid::from_raw);
-            if let Some(pid) = pid {
-                // It waits in this call, so its number is its own.
-                let _ = rustix::process::kill_process(pid, Signal::KILL);
-            }
-        }
-    }
 }

@@ -28,6 +28,11 @@ impl Floor {
         Floor { loose, holds_opens }
     }
 
+    /// Does Landlock let something be read that the law denies?
+    pub(super) fn is_loose_for_reading(self) -> bool {
+        self.loose.contains(Access::Read)
+    }
+
     /// Is the kernel's answer to an open also never stricter than the law?
     pub(super) fn holds_opens(self) -> bool {
         self.holds_opens
@@ -56,6 +61,11 @@ impl Floor {
     /// What names a process group: in a session of the target's own there is no other, and elsewhere registers name one
     /// that is the target's.
     pub(super) fn group(self) -> Proof {
+        Proof(())
+    }
+
+    /// A request of a tracer: its tracee is stopped, and runs nothing that must not be read (`tracing`).
+    pub(super) fn traced(self) -> Proof {
         Proof(())
     }
 

@@ -6,7 +6,8 @@ use super::answer::Answered;
 use super::request::Request;
 use super::worker::Worker;
 use super::{
-    attributes, entry, exec, group, metadata, moving, open, process, socket, terminal, xattr,
+    attributes, entry, exec, group, metadata, moving, open, process, socket, terminal, tracing,
+    xattr,
 };
 
 /// Answers one kind of call.
@@ -40,6 +41,8 @@ pub(super) fn handler(name: &str) -> Option<Handler> {
         "prctl" => process::prctl,
         "ioctl" => terminal::ioctl,
         "setpgid" => group::join,
+        "ptrace" => tracing::ptrace,
+        "process_vm_readv" | "process_vm_writev" => tracing::copy,
         "sched_setparam" | "sched_setscheduler" | "sched_setaffinity" | "sched_setattr"
         | "prlimit64" => process::first_is_own,
         "setpriority" | "ioprio_set" => process::second_is_own,

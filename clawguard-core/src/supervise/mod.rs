@@ -16,12 +16,14 @@ mod create;
 mod device;
 mod entry;
 mod exec;
+mod executing;
 mod floor;
 mod grants;
 mod group;
 mod handlers;
 mod image;
 mod lookup;
+mod mapped;
 mod members;
 mod memory;
 mod metadata;
@@ -39,11 +41,12 @@ mod slots;
 mod socket;
 mod target;
 mod terminal;
+mod tracing;
 mod walk;
 mod worker;
 mod xattr;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -187,7 +190,7 @@ impl Supervisor {
             observer: self.observer.clone(),
             granted: self.granted,
             grants: self.grants,
-            executing: Mutex::new(HashMap::new()),
+            executing: Mutex::default(),
             watches_executions: self.watches_executions,
             loose: self.loose,
             memory: memory(),

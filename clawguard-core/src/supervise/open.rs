@@ -185,6 +185,12 @@ pub(super) fn open(worker: &mut Worker, request: &Request<'_>) -> Answered {
         (false, true) => create::open(worker, request, &how, base, &path),
         (false, false) => existing(worker, request, &how, base, &path),
     };
+    let opened = opened.and_then(|answer| {
+        if let Answer::Descriptor(fd, _) = &answer {
+            worker.spare_memory(fd)?;
+        }
+        Ok(answer)
+    });
     opened.map_err(|errno| worker.error_of_open(request.target, errno))
 }
 

@@ -137,6 +137,12 @@ impl Target<'_> {
         umask.map(Mode::from_bits_retain).ok_or(Errno::SRCH)
     }
 
+    /// Is it traced?
+    pub(super) fn is_traced(self) -> Result<bool, Errno> {
+        let status = self.status()?;
+        field(&status, "TracerPid:").map(|tracer| tracer != "0").ok_or(Errno::SRCH)
+    }
+
     fn status(self) -> Result<String, Errno> {
         read_proc(&format!("/proc/{}/status", self.tid))
     }
@@ -218,7 +224,8 @@ fn pid(number: u32) -> Result<Pid, Errno> {
     i32::try_from(number).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)
 }
 
-fn process_of(thread: u32) -> Result<u32, Errno> {
+/// The process of a thread, by the number of its first thread.
+pub(super) fn process_of(thread: u32) -> Result<u32, Errno> {
     let status = read_proc(&format!("/proc/{thread}/status"))?;
     field(&status, "Tgid:").and_then(|text| text.parse().ok()).ok_or(Errno::SRCH)
 }

@@ -12,7 +12,7 @@ use rustix::fs::{Mode, Stat};
 use rustix::io::Errno;
 
 use super::answer::Answered;
-use super::exec::Executing;
+use super::executing::Executions;
 use super::floor::Floor;
 use super::grants::Grants;
 use super::handlers;
@@ -46,8 +46,8 @@ pub(super) struct Shared {
     /// Files that Landlock grants by themselves, by device and inode: the grant goes wherever they go.
     pub(super) granted: HashSet<(u64, u64)>,
     pub(super) grants: Grants,
-    /// Processes that execute, and what tells that they have done it; only where a directory is loose.
-    pub(super) executing: Mutex<HashMap<u32, Executing>>,
+    /// Processes that execute; only where a directory is loose.
+    pub(super) executing: Mutex<Executions>,
     pub(super) watches_executions: bool,
     /// The directories in which Landlock lets be executed what the law denies.
     pub(super) loose: Vec<AbsPath>,

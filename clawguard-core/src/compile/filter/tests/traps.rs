@@ -12,16 +12,19 @@ use crate::compile::traps::Traps;
 use crate::syscalls::{self, Arch, Disposition, Family};
 use seccompiler::BpfProgram;
 
-const OPEN: Traps = Traps { opens: true, execs: true, unix_sockets: true, listens: true };
-const CLOSED: Traps = Traps { opens: false, execs: false, unix_sockets: false, listens: false };
+const OPEN: Traps =
+    Traps { opens: true, execs: true, unix_sockets: true, listens: true, tracing: true };
+const CLOSED: Traps =
+    Traps { opens: false, execs: false, unix_sockets: false, listens: false, tracing: false };
 
 /// Every combination of what may stop.
 fn all() -> impl Iterator<Item = Traps> {
-    (0..16).map(|bits| Traps {
+    (0..32).map(|bits| Traps {
         opens: bits & 1 != 0,
         execs: bits & 2 != 0,
         unix_sockets: bits & 4 != 0,
         listens: bits & 8 != 0,
+        tracing: bits & 16 != 0,
     })
 }
 
@@ -102,9 +105,11 @@ fn every_judged_call_stops_as_its_family_says() {
 
 #[test]
 fn free_calls_never_stop() {
+    // But for tracers.
+    let quiet = Traps { tracing: false, ..OPEN };
     for call in syscalls::table().filter(|call| matches!(call.disposition, Disposition::Free(_))) {
-        expect(OPEN, call.name, &[0; 6], Allow);
-        expect(OPEN, call.name, &[u64::MAX; 6], Allow);
+        expect(quiet, call.name, &[0; 6], Allow);
+        expect(quiet, call.name, &[u64::MAX; 6], Allow);
     }
 }
 
@@ -296,4 +301,15 @@ fn the_programs_fit_the_kernel_which_remembers_what_they_always_allow() {
             assert_eq!(reads_nothing, is_remembered, "{name} on {arch}");
         }
     }
+}
+
+#[test]
+fn tracers_and_copies_of_memory_stop_where_a_program_must_not_be_read() {
+    for name in ["ptrace", "process_vm_readv", "process_vm_writev"] {
+        for args in [[0, 0, 0], [1, 5, 0], [0x4206, 7, 1 << 40]] {
+            expect(OPEN, name, &args, Notify);
+            expect(CLOSED, name, &args, Allow);
+        }
+    }
+    expect(OPEN, "kcmp", &[1, 2, 0], Allow);
 }
