@@ -85,12 +85,13 @@ pub(crate) fn tree(random: &mut Random, interpreter: &str) -> Vec<Node> {
     nodes
 }
 
-/// A script, also one whose interpreter is another script of the tree, or a file that is none.
+/// A script, also one whose interpreter is another script of the tree, or a file that is none. Such an interpreter is named
+/// from the working directory: the twins' own paths, half overwritten, would differ.
 fn content(random: &mut Random, path: &[u8], interpreter: &str, files: &[Vec<u8>]) -> Vec<u8> {
     match random.below(6) {
         0..=2 => format!("#!{interpreter}\n").into_bytes(),
-        3 if !files.is_empty() => [b"#!", TOP, b"/", &random.pick(files)[..], b"\n"].concat(),
-        4 if !files.is_empty() => [b"#! ", &random.pick(files)[..], b" -a\n"].concat(),
+        3 if !files.is_empty() => [b"#!", &random.pick(files)[..], b"\n"].concat(),
+        4 if !files.is_empty() => [b"#!", &random.pick(files)[..], b" -a\n"].concat(),
         _ => [b"holds ", path].concat(),
     }
 }
