@@ -137,6 +137,26 @@ impl Judge<'_> {
             .collect()
     }
 
+    /// "`rename` of an executable file to a name where the two rows above would not let it become executable; `link` of a
+    /// file without a name | ... the file loses the mode": the names at which it may. Which directories are loose is not
+    /// known here.
+    pub(crate) fn loses_programs(
+        &self,
+        process: &Process,
+        operation: &Operation,
+    ) -> Vec<Vec<Name>> {
+        if !matches!(operation.call, Call::Link | Call::Rename) {
+            return Vec::new();
+        }
+        let named = [0, 1].into_iter().filter_map(|which| {
+            match self.spot(process, operation, which, Follow::Never, Resolve::default()) {
+                Ok(Spot::Found { path, .. } | Spot::Missing { path, .. }) => Some(path),
+                Ok(Spot::Nameless(_) | Spot::Elsewhere) | Err(_) => None,
+            }
+        });
+        named.filter(|path| self.denies(Access::Execute, path)).collect()
+    }
+
     /// Is a move denied for what lies beneath alone, while nothing is gained by it?
     pub(crate) fn only_changes(&self, process: &Process, operation: &Operation) -> bool {
         let spot = |which| self.spot(process, operation, which, Follow::Never, Resolve::default());

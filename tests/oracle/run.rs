@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -321,6 +322,7 @@ impl Pair<'_> {
         if verdict == Verdict::Elsewhere {
             return Ok(());
         }
+        let spared = judge.loses_programs(&process, operation);
         self.counts.operations += 1;
         let before = (may_deny || matches!(verdict, Verdict::Denied(_) | Verdict::Limited(_)))
             .then(|| self.stamps());
@@ -383,6 +385,7 @@ impl Pair<'_> {
             return disagrees(format!("confined {}, bare {}", tell(&confined), tell(&bare)));
         }
         if bare.errno == 0 {
+            self.lose_modes(&spared);
             self.counts.done += 1;
         } else {
             self.counts.failed += 1;
@@ -391,6 +394,23 @@ impl Pair<'_> {
             self.compare_trees()
         } else {
             Ok(())
+        }
+    }
+
+    /// "the file loses the mode that lets it be executed": the bare twin's loses it too, if the confined one did.
+    fn lose_modes(&self, paths: &[Vec<Name>]) {
+        let depth = split(self.tops[0].as_os_str().as_bytes()).len();
+        let mode = |path: &Path| {
+            let found = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
+            Some(found.permissions().mode())
+        };
+        for path in paths {
+            let [one, other] = self.tops.map(|top| tree::at(top, &path[depth..].join(&b'/')));
+            if let (Some(confined), Some(bare)) = (mode(&one), mode(&other))
+                && confined == bare & !0o111
+            {
+                fs::set_permissions(&other, fs::Permissions::from_mode(confined)).unwrap();
+            }
         }
     }
 
