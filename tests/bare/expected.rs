@@ -108,6 +108,7 @@ pub(crate) const EXPECTED: &[Row] = &[
     ),
     trace(&["bind"], &[], "name=1/", "Where a socket was bound"),
     trace(&["execve", "execveat"], &[], "", "Programs are read before they run"),
+    trace(&["prlimit64"], &["(0,4,"], "limit=", "Other processes"),
     row(&["prctl"], &["(0x15,"], "0", "2", "Programs are read before they run"),
     row(SCHEDULING, &[], "E", "EPERM", "Other processes"),
 ];

@@ -77,7 +77,12 @@ fn script(line: &[u8]) -> Result<Vec<u8>, Errno> {
     let ends = |byte: &u8| is_blank(byte) || matches!(byte, b'\n' | 0);
     // A path that fills the kernel's buffer may be cut short: it takes none.
     let end = path.iter().position(ends).ok_or(Errno::NOEXEC)?;
-    if end == 0 { Err(Errno::NOEXEC) } else { Ok(path[..end].to_vec()) }
+    match (end, path[0]) {
+        // The kernel takes the empty path for the working directory, which cannot be executed.
+        (0, 0) => Err(Errno::ACCESS),
+        (0, _) => Err(Errno::NOEXEC),
+        _ => Ok(path[..end].to_vec()),
+    }
 }
 
 /// Where an ELF file's headers have what is looked for (elf(5)), little-endian. The kernel does not look at the class
@@ -168,10 +173,11 @@ mod tests {
         }
         assert_eq!(interpreter("#!p rest\n"), Ok("p".to_owned()));
         let long = "x".repeat(300);
-        for line in
-            ["#!\n", "#!", "#! \t\n", &format!("#!{long}\n"), &format!("#!{}", " ".repeat(300))]
-        {
+        for line in ["#!\n", "#! \t\n", &format!("#!{long}\n"), &format!("#!{}", " ".repeat(300))] {
             assert_eq!(interpreter(line), Err(Errno::NOEXEC), "{line:?}");
+        }
+        for line in ["#!", "#! ", "#!\0p\n"] {
+            assert_eq!(interpreter(line), Err(Errno::ACCESS), "{line:?}");
         }
         assert_eq!(image(b""), Ok(Image::Unknown));
         assert_eq!(image(b"plain text"), Ok(Image::Unknown));

@@ -229,8 +229,8 @@ ATTEMPT(directory_that_is_zero_extended, .expect = "EACCES")
 
 ATTEMPT(mode_with_high_bits, .expect = "EACCES")
 {
-    report(syscall(SYS_fchmodat, AT_FDCWD, path("secret/key"), 0xdead00000600));
-    neighbour(syscall(SYS_fchmodat, AT_FDCWD, "note", 0xdead00000600));
+    report(syscall(SYS_fchmodat, AT_FDCWD, path("secret/key"), 0xdead00000000 | 0600));
+    neighbour(syscall(SYS_fchmodat, AT_FDCWD, "note", 0xdead00000000 | 0600));
 }
 
 ATTEMPT(access_mode_with_high_bits, .expect = "EACCES", .user = "access changes nothing", .root = "access changes nothing")
