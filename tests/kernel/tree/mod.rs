@@ -182,7 +182,10 @@ fn verdict(
         }
         "create" | "remove" => same(law.allows(path, "w")),
         "link" | "rename" => {
-            same(law.allows(path, "w") && law.allows(other, "w") && !law.gains(path, other))
+            // Both names of a link stay, so neither may allow more; Landlock asks only about the new one.
+            let is_both_ways = operation == "link" && mode == Mode::Supervised;
+            let gains = law.gains(path, other) || is_both_ways && law.gains(other, path);
+            same(law.allows(path, "w") && law.allows(other, "w") && !gains)
         }
         "rmdir" => {
             let is_pinned = case.is_pinned(path)?;
