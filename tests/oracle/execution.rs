@@ -74,6 +74,8 @@ impl Judge<'_> {
 
 /// What the first line of a script names, as load_script() of the kernel reads it.
 fn interpreter(path: &[Name]) -> Option<Vec<u8>> {
+    // Reading a FIFO would wait for its other end.
+    fs::symlink_metadata(os(path)).ok().filter(fs::Metadata::is_file)?;
     let bytes = fs::read(os(path)).ok()?;
     let line = bytes.strip_prefix(b"#!")?;
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
