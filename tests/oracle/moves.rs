@@ -7,11 +7,12 @@ use crate::needs::{AT_SYMLINK_FOLLOW, Judge, RENAME_EXCHANGE, RENAME_NOREPLACE, 
 use crate::operation::{Call, Operation};
 use crate::walk::{EACCES, EXDEV, Follow, Kind, Last, Process, Resolve, Spot};
 
-use Access::Write;
+use Access::{Read, Write};
 use Verdict::{Denied, Elsewhere, Limited, Natural};
 
 impl Judge<'_> {
-    /// "`link` a b | w on both, and no access may be allowed on one that is denied on the other, else EXDEV"
+    /// "`link` a b | w on both, no access may be allowed on b that is denied on a, and r must be allowed on both or on
+    /// neither, else EXDEV"
     pub(crate) fn link(&self, process: &Process, operation: &Operation) -> Verdict {
         let is_followed = operation.form == 0 && operation.flags & AT_SYMLINK_FOLLOW != 0;
         let follow = if is_followed { Follow::Always } else { Follow::WithSlash };
@@ -34,8 +35,8 @@ impl Judge<'_> {
             (Ok(Spot::Found { path: old, kind, .. }), Ok(Spot::Missing { path: new, .. })) => {
                 reasons.add(self.denies(Write, &old) || self.denies(Write, &new), EACCES);
                 if reasons.0.is_empty() {
-                    let gains = self.law.gains(&old, &new) || self.law.gains(&new, &old);
-                    reasons.add(gains, EXDEV);
+                    reasons.add(self.law.gains(&old, &new), EXDEV);
+                    reasons.add(!self.denies(Read, &old) && self.denies(Read, &new), EXDEV);
                     // "the same when a link is renamed, exchanged or linked to a new name"
                     reasons.add(kind == Kind::Link && self.refuses_link(&new), EACCES);
                 }

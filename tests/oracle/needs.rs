@@ -224,8 +224,14 @@ impl Judge<'_> {
             Call::Utimens if operation.form == 2 => held(&[Write]),
             Call::Utimens => object(follow, &[Write]),
             Call::Fchmod => {
-                let path = process.held(operation.directories[0]).and_then(|held| held.path);
-                self.unless_executable(operation, path, held(&[Write]))
+                let file = process.held(operation.directories[0]);
+                let has_no_name = file.as_ref().is_some_and(|file| file.path.is_none());
+                let path = file.and_then(|file| file.path);
+                match self.unless_executable(operation, path, held(&[Write])) {
+                    // "A removed file is judged by its last name", which is not known here.
+                    Natural if has_no_name && operation.number & 0o111 != 0 => Limited(EACCES),
+                    verdict => verdict,
+                }
             }
             Call::Fchown => held(&[Write]),
             Call::Setxattr | Call::Removexattr if operation.form == 2 => held(&[Write]),

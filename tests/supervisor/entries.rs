@@ -96,8 +96,8 @@ fn what_is_made_has_the_type_mode_and_target_that_were_asked_for() {
             lstat       ~/work/open/s                     140750:0
             symlinkat@at ../over/there ~/work/open/l      ok
             readlink    ~/work/open/l                     ../over/there
-            openat      ~/work/open/o O_WRONLY|O_CREAT 06777 ok
-            lstat       ~/work/open/o                     106750:0
+            openat      ~/work/open/o O_WRONLY|O_CREAT 01777 ok
+            lstat       ~/work/open/o                     101750:0
             ",
         );
     });

@@ -115,7 +115,8 @@ fn every_secret_that_init_finds_is_closed_and_the_agent_works() {
             create ~/.cache/openclaw/x ok
             ",
         );
-        world.with_agents(&["-q"]).env("SSH_AUTH_SOCK", &socket).expect(&world, &table);
+        let confined = world.with_agents(&["-q"]).env("SSH_AUTH_SOCK", &socket);
+        confined.expect_by(&["openclaw"], &world, &table);
 
         // By its name, as a person starts it, with programs that it would run.
         let script = "cat ~/work/note && cp ~/work/note ~/.openclaw/workspace/n && git init -q . && git add note && \
@@ -157,7 +158,7 @@ fn an_agent_cannot_use_what_another_one_keeps() {
         world.init(&["--agent", "codex", "--output", "~/codex.yaml"]);
         let ran = world
             .with_agents(&["-q", "--policy", "~/codex.yaml"])
-            .command(["sh", "-c", script])
+            .command(["codex", "sh", "-c", script])
             .works();
         assert_eq!(ran.stdout, "auth.json note ", "{ran:#?}");
     });

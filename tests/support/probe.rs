@@ -45,6 +45,12 @@ impl Shim<'_> {
     /// Does the rows in one process and compares all outcomes.
     #[track_caller]
     pub(crate) fn expect(self, world: &World, table: &str) {
+        self.expect_by(&[], world, table);
+    }
+
+    /// The same, by a program that executes its arguments.
+    #[track_caller]
+    pub(crate) fn expect_by(self, by: &[&str], world: &World, table: &str) {
         let rows: Vec<Vec<&str>> = table
             .lines()
             .map(str::trim)
@@ -58,7 +64,8 @@ impl Shim<'_> {
             input.extend(words.join(&0x1f));
             input.push(0x1e);
         }
-        let ran = self.input(input).command(["/usr/bin/python3", "-I", "-S", "-c", SCRIPT]);
+        let probe = ["/usr/bin/python3", "-I", "-S", "-c", SCRIPT];
+        let ran = self.input(input).command([by, &probe].concat());
         let seen: Vec<&str> = ran.stdout.lines().collect();
         assert!(ran.status.success() && seen.len() == rows.len(), "the probe failed: {ran:#?}");
         let mut wrong = String::new();

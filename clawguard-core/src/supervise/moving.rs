@@ -13,6 +13,7 @@ use super::observe::Moved;
 use super::pin::{Entry, Name, Pinned, name_of, through};
 use super::program;
 use super::request::Request;
+use super::target::PATH_MAX;
 use super::worker::Worker;
 use crate::access::{Access, AccessSet};
 use crate::journal::Refusal;
@@ -181,19 +182,19 @@ fn may_be_named(
     if is_renamed { may_be_link(worker, request, b) } else { Ok(()) }
 }
 
-/// Refuses a second name that denies what the first allows: what somebody outside puts into it later would be had by the
-/// first.
+/// Refuses a second name that must not be read where the first may: what somebody outside puts into it later would be
+/// read by the first. What may be read can be copied and executed, so execution alone is no reason.
 fn may_keep_both(
     worker: &mut Worker,
     request: &Request<'_>,
     a: &AbsPath,
     b: &AbsPath,
 ) -> Result<(), Errno> {
-    let (first, second) = (worker.allowed(a), worker.allowed(b));
-    match first.difference(second).iter().next() {
-        Some(kept) => Err(worker.refuse_for(Refusal::Gain, request, b, kept.into(), Errno::XDEV)),
-        None => Ok(()),
+    let read = AccessSet::from(Access::Read);
+    if worker.allows(a, read) && !worker.allows(b, read) {
+        return Err(worker.refuse_for(Refusal::Gain, request, b, read, Errno::XDEV));
     }
+    Ok(())
 }
 
 /// After a link: the file may have come to another first name meanwhile, which would not have got this one. A rename
@@ -204,8 +205,13 @@ fn stays_alike(
     (to, b): (&Entry, &AbsPath),
 ) -> Result<(), Errno> {
     let Name::Path(a) = &object.name else { return Ok(()) };
-    match name_of(&object.fd)? {
-        Some(now) if now != *a && now != *b && worker.allowed(&now) != worker.allowed(b) => {
+    let now = match name_of(&object.fd) {
+        // The name of a file deeper than any path is not told; it was as deep when it was judged.
+        Err(Errno::NOTDIR) if a.as_bytes().len() >= PATH_MAX => return Ok(()),
+        now => now?,
+    };
+    match now {
+        Some(now) if now != *a && now != *b && !are_read_alike(worker, &now, b) => {
             let linked = rustix::fs::fstat(&object.fd)?;
             let is_it = |stat: Stat| (stat.st_dev, stat.st_ino) == (linked.st_dev, linked.st_ino);
             if to.stat().is_ok_and(is_it) {
@@ -215,6 +221,11 @@ fn stays_alike(
         }
         Some(_) | None => Ok(()),
     }
+}
+
+fn are_read_alike(worker: &mut Worker, a: &AbsPath, b: &AbsPath) -> bool {
+    let read = AccessSet::from(Access::Read);
+    worker.allows(a, read) == worker.allows(b, read)
 }
 
 /// `link`, `linkat`.

@@ -61,9 +61,11 @@ fn last_name(fd: &OwnedFd) -> Result<Option<AbsPath>, Errno> {
 
 /// After a file was made executable: it may have come to another name meanwhile.
 pub(super) fn look_again(worker: &mut Worker, fd: &OwnedFd) -> Result<(), Errno> {
-    match name_of(fd)? {
-        Some(path) => take_back(worker, fd, &path),
-        None => Ok(()),
+    match name_of(fd) {
+        Ok(Some(path)) => take_back(worker, fd, &path),
+        // The name of a file deeper than any path is not told. It was judged by the way that led to it.
+        Ok(None) | Err(Errno::NOTDIR) => Ok(()),
+        Err(errno) => Err(errno),
     }
 }
 

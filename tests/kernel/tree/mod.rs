@@ -182,10 +182,11 @@ fn verdict(
         }
         "create" | "remove" => same(law.allows(path, "w")),
         "link" | "rename" => {
-            // Both names of a link stay, so neither may allow more; Landlock asks only about the new one.
+            // Both names of a link stay, so both may be read or neither; Landlock asks only about the new one.
             let is_both_ways = operation == "link" && mode == Mode::Supervised;
-            let gains = law.gains(path, other) || is_both_ways && law.gains(other, path);
-            same(law.allows(path, "w") && law.allows(other, "w") && !gains)
+            let is_kept = is_both_ways && law.allows(path, "r") && !law.allows(other, "r");
+            let gains = law.gains(path, other);
+            same(law.allows(path, "w") && law.allows(other, "w") && !gains && !is_kept)
         }
         "rmdir" => {
             let is_pinned = case.is_pinned(path)?;

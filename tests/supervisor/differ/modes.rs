@@ -16,8 +16,8 @@ fn modes_under_every_mask() {
             let at = |kind: &str| format!("~/work/{kind}-{name}-{number}");
             table.push_str(&format!(
                 "umask {mask}
-                 {who}openat {file} O_WRONLY|O_CREAT 0777 ; openat2 {other} O_WRONLY|O_CREAT,03767,0 ; mkdir {dir} 0777 ; mkdirat@at {sticky} 01777
-                 {who}mknodat {fifo} S_IFIFO|0777 0 ; mknodat {socket} S_IFSOCK|0666 0 ; symlinkat x {link} ; bind SOCK_STREAM {bound} ; creat {creat} 03666
+                 {who}openat {file} O_WRONLY|O_CREAT 0777 ; openat2 {other} O_WRONLY|O_CREAT,01767,0 ; mkdir {dir} 0777 ; mkdirat@at {sticky} 01777
+                 {who}mknodat {fifo} S_IFIFO|0777 0 ; mknodat {socket} S_IFSOCK|0666 0 ; symlinkat x {link} ; bind SOCK_STREAM {bound} ; creat {creat} 01666
                  {who}umask 0752 ; openat {changed} O_RDWR|O_CREAT|O_EXCL 0777
                  openat {after} O_RDWR|O_CREAT|O_EXCL 0777\n",
                 file = at("file"), other = at("other"), dir = at("dir"), sticky = at("sticky"), fifo = at("fifo"),
@@ -36,7 +36,7 @@ fn setgid_and_sticky_directories_and_default_acls() {
         "
         umask 002
         mkdir ~/work/group 0755 ; chmod ~/work/group 02775 ; mkdir ~/work/group/dir 0777 ; lstat ~/work/group/dir
-        openat ~/work/group/file O_WRONLY|O_CREAT 02767 ; lstat ~/work/group/file
+        openat ~/work/group/file O_WRONLY|O_CREAT 0767 ; lstat ~/work/group/file
         mkdir ~/work/sticky 0755 ; chmod ~/work/sticky 01777 ; openat ~/work/sticky/file O_WRONLY|O_CREAT 0666 ; unlinkat ~/work/sticky/file 0
         mkdir ~/work/acl 0777
         setxattr ~/work/acl system.posix_acl_default {acl} 0
