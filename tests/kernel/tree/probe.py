@@ -19,8 +19,8 @@ def attempt(operation, act, path, other=None):
     return outcome == "ok"
 
 
-def opened(path, flags):
-    os.close(os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o755))
+def opened(path, flags, mode=0o755):
+    os.close(os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, mode))
 
 
 def execute(path):
@@ -48,7 +48,8 @@ for directory in given["directories"]:
 for old in given["directories"]:
     one = f"{old}/zz-one"
     try:
-        opened(one, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        # A program gets no name that must not be executed.
+        opened(one, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except OSError:
         continue
     for new in given["directories"]:
@@ -56,7 +57,7 @@ for old in given["directories"]:
         if attempt("link", lambda: os.link(one, two), one, two):
             os.unlink(two)
         if attempt("rename", lambda: os.rename(one, two), one, two):
-            opened(one, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            opened(one, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             os.unlink(two)
     os.unlink(one)
 
