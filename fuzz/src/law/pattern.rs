@@ -20,7 +20,12 @@ pub fn check(data: &[u8]) {
                 "{access} on {path}: the library says: {}",
                 case.resolved.reason(verdict)
             );
-            let speaks = |rule| case.resolved.rule(rule).access.contains(access);
+            // What may not be read may not be executed, for the same reason.
+            let speaks = |rule| {
+                let of_rule = case.resolved.rule(rule).access;
+                let is_of_reading = access == Access::Execute && !verdict.is_allowed();
+                of_rule.contains(access) || is_of_reading && of_rule.contains(Access::Read)
+            };
             assert!(verdict.rule().is_none_or(speaks), "a reason that does not speak of {access}");
         }
     }
